@@ -1,0 +1,66 @@
+# Everything runs in .venv, which the first command makes. Python 3.11 or newer, pip and make are enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+BENCH_STAMP := $(VENV)/.installed-bench
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the verbs
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is %s" % sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): requirements/run.lock pyproject.toml | $(BIN)/python
+	$(PIP) install --require-hashes --requirement requirements/run.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV_STAMP): requirements/dev.lock $(RUN_STAMP)
+	$(PIP) install --require-hashes --requirement requirements/dev.lock
+	@touch $@
+
+$(BENCH_STAMP): requirements/bench.lock $(DEV_STAMP)
+	$(PIP) install --require-hashes --requirement requirements/bench.lock
+	@touch $@
+
+.PHONY: install
+install: $(DEV_STAMP) ## Make .venv with pinned dependencies, those of the tests included
+
+.PHONY: demo
+demo: $(RUN_STAMP) ## Send the demo images through the real service on an embedded server
+	@$(BIN)/lookalike demo
+
+.PHONY: test
+test: $(DEV_STAMP) ## Run the whole suite; it starts what it needs itself
+	@$(BIN)/python -m pytest
+
+.PHONY: format
+format: $(DEV_STAMP) ## Format the code
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+.PHONY: lint
+lint: $(DEV_STAMP) ## Check format, lint, types and import contracts
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: check
+check: lint test demo ## The one definition of green
+
+.PHONY: lock
+lock: $(DEV_STAMP) ## Resolve the dependencies again and write the lock files
+	$(PIP) install uv
+	@sh requirements/lock.sh $(BIN)/uv
+
+.PHONY: clean
+clean: ## Delete the environment and all caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

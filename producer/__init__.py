@@ -1,0 +1,1 @@
+"""Puts images to look at onto the service's streams: `from producer import Producer`."""

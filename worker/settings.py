@@ -1,0 +1,148 @@
+"""Every setting, with its unit, default and range; read once at the start of a process and passed down.
+
+`docs/settings.md` lists the same; a test compares the two. A bad value stops the start with its name.
+"""
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from producer.names import Names
+from worker.errors import ConfigurationError
+
+PREFIX = "LOOKALIKE_"
+
+
+def _default_cache_dir() -> Path:
+    return Path("~/.cache/lookalike").expanduser()
+
+
+def _default_state_dir() -> Path:
+    return Path("~/.local/state/lookalike").expanduser()
+
+
+class Settings(BaseSettings):
+    """The settings of one process. The environment variable of a field is `LOOKALIKE_` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    redis_url: SecretStr = Field(
+        SecretStr("redis://localhost:6379/0"), description="The server that holds streams and archive"
+    )
+    broker_url: SecretStr | None = Field(
+        None, description="Celery's broker for wake-ups; by default the same server, next database number"
+    )
+    archive: str = Field("default", description="Name of the archive: 1 to 40 of a-z, 0-9 and -")
+    state_dir: Path = Field(
+        default_factory=_default_state_dir,
+        description="Folder of the notes on who decodes what, and of known archives; must outlive a container",
+    )
+    cache_dir: Path = Field(
+        default_factory=_default_cache_dir, description="Folder of the index's files, shared by all workers of a machine"
+    )
+
+    concurrency: int = Field(2, ge=1, le=256, description="Child processes of a worker")
+    max_distance: int = Field(10, ge=0, le=16, description="Bits, inclusive: hashes this near are look-alikes")
+    window: int = Field(256, ge=8, le=4096, description="Images in flight in one child")
+    window_bytes: int = Field(
+        64 * 2**20, ge=2**20, description="Bytes of arrived, unhashed downloads in one child; beyond, one reads on"
+    )
+    lease: float = Field(30.0, ge=1, le=3600, description="Seconds after which an entry nobody renews is taken over")
+    linger: float = Field(0.5, ge=0, le=60, description="Seconds that an idle drain waits for more before it returns")
+    images_per_child: int = Field(20_000, ge=1, description="Images after which a child is replaced by a fresh one")
+    decode_timeout: float = Field(
+        20.0, ge=0.1, le=3600, description="Seconds for decoding and hashing one image; then the child ends itself"
+    )
+    child_memory: int = Field(
+        2**30, ge=2**27, description="Bytes of private memory that one child may allocate (RLIMIT_DATA)"
+    )
+
+    connect_timeout: float = Field(10.0, gt=0, le=600, description="Seconds to connect")
+    read_timeout: float = Field(10.0, gt=0, le=600, description="Seconds without a byte")
+    download_timeout: float = Field(30.0, gt=0, le=3600, description="Seconds for one download in all, redirects included")
+    max_bytes: int = Field(20 * 2**20, ge=1024, description="Bytes of one body")
+    max_pixels: int = Field(50_000_000, ge=1, description="Pixels of one bitmap, width times height")
+    max_redirects: int = Field(5, ge=0, le=30, description="Redirects that one download may follow")
+    host_concurrency: int = Field(32, ge=1, le=1024, description="Downloads at a time from one host and child")
+    file_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="Folders, separated by `:`, under which file: URLs are read; none by default"
+    )
+    allow_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (), description="Networks, separated by commas, that may be asked although they are not public"
+    )
+    user_agent: str = Field(
+        "lookalike/0.1 (+https://github.com/lookalike-archive/lookalike)",
+        description="Who asks, and how to reach them: sent with every download",
+    )
+
+    retry_for: float = Field(86_400, ge=0, description="Seconds after the first attempt in which an image is tried again")
+    retry_base: float = Field(2.0, gt=0, description="Seconds: upper bound of the first wait, doubled by each attempt")
+    retry_cap: float = Field(900.0, gt=0, description="Seconds: upper bound of any wait (full jitter below it)")
+    alerts_keep: int = Field(100_000, ge=1, description="Alerts kept in the stream")
+    failures_keep: int = Field(1_000_000, ge=1, description="Failures kept in the stream")
+    trust_phash: bool = Field(
+        default=False, description="Take the phash that a producer sends along instead of downloading the image"
+    )
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged")
+
+    @field_validator("file_roots", mode="before")
+    @classmethod
+    def _split_paths(cls, value: object) -> object:
+        return tuple(filter(None, value.split(":"))) if isinstance(value, str) else value
+
+    @field_validator("allow_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("archive")
+    @classmethod
+    def _check_archive(cls, value: str) -> str:
+        return Names(value).archive
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> Self:
+        if self.retry_cap < self.retry_base:
+            raise ValueError("LOOKALIKE_RETRY_CAP is below LOOKALIKE_RETRY_BASE")
+        return self
+
+    @property
+    def broker(self) -> str:
+        """The URL of Celery's broker, in kombu's form."""
+        if self.broker_url is not None:
+            return self.broker_url.get_secret_value()
+        return default_broker_url(self.redis_url.get_secret_value())
+
+
+def default_broker_url(redis_url: str) -> str:
+    """Give kombu's URL of the database after that of `redis_url`, on the same server.
+
+    A unix socket (`unix:///path?db=0`) becomes kombu's `redis+socket:///path?virtual_host=1`.
+    """
+    parts = urlsplit(redis_url)
+    if parts.scheme == "unix":
+        options = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
+        return f"redis+socket://{parts.path}?virtual_host={int(options.get('db', '0')) + 1}"
+    database = int(parts.path.strip("/") or 0)
+    return urlunsplit(parts._replace(path=f"/{database + 1}"))
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings from the environment; `overrides` come from a command line.
+
+    Raises:
+        ConfigurationError: A value is out of its range; the message names the variable, never a secret's value.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic checks them
+    except ValidationError as error:
+        told = "; ".join(
+            f"{PREFIX}{'_'.join(str(part) for part in problem['loc'][:1]).upper() or 'settings'}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        raise ConfigurationError(told.replace("LOOKALIKE_SETTINGS: ", "")) from None
