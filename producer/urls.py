@@ -1,6 +1,6 @@
 """What a URL may be, and how it is shown: URLs carry secrets, so messages show scheme, host and path only."""
 
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 SCHEMES = ("http", "https", "file")
 MAX_URL_LENGTH = 8192
@@ -38,3 +38,16 @@ def check_url(url: str) -> None:
         raise ValueError(f"url {redact_url(url)!r} names no host")
     if parts.scheme.lower() == "file" and not parts.path.startswith("/"):
         raise ValueError(f"url {redact_url(url)!r} needs an absolute path")
+
+
+def default_broker_url(redis_url: str) -> str:
+    """Give kombu's URL of the database after that of `redis_url`, on the same server.
+
+    A unix socket (`unix:///path?db=0`) becomes kombu's `redis+socket:///path?virtual_host=1`.
+    """
+    parts = urlsplit(redis_url)
+    if parts.scheme == "unix":
+        options = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
+        return f"redis+socket://{parts.path}?virtual_host={int(options.get('db', '0')) + 1}"
+    database = int(parts.path.strip("/") or 0)
+    return urlunsplit(parts._replace(path=f"/{database + 1}"))

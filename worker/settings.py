@@ -6,12 +6,12 @@
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from producer.names import Names
+from producer.urls import default_broker_url
 from worker.errors import ConfigurationError
 
 PREFIX = "LOOKALIKE_"
@@ -116,19 +116,6 @@ class Settings(BaseSettings):
         if self.broker_url is not None:
             return self.broker_url.get_secret_value()
         return default_broker_url(self.redis_url.get_secret_value())
-
-
-def default_broker_url(redis_url: str) -> str:
-    """Give kombu's URL of the database after that of `redis_url`, on the same server.
-
-    A unix socket (`unix:///path?db=0`) becomes kombu's `redis+socket:///path?virtual_host=1`.
-    """
-    parts = urlsplit(redis_url)
-    if parts.scheme == "unix":
-        options = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
-        return f"redis+socket://{parts.path}?virtual_host={int(options.get('db', '0')) + 1}"
-    database = int(parts.path.strip("/") or 0)
-    return urlunsplit(parts._replace(path=f"/{database + 1}"))
 
 
 def load_settings(**overrides: object) -> Settings:
