@@ -29,6 +29,7 @@ KEYS = {
     "alerts": "stream",
     "by:size": "sorted set",
     "by:last": "sorted set",
+    "workers": "sorted set",
     "archive": "hash",
 }
 """Each key without the archive's prefix, and its type."""
@@ -46,6 +47,7 @@ class Keyspace(Names):
         self.alerts = self.prefix + "alerts"
         self.by_size = self.prefix + "by:size"
         self.by_last = self.prefix + "by:last"
+        self.workers = self.prefix + "workers"
         self.archive_facts = self.prefix + "archive"
 
     def cluster(self, phash: int) -> str:

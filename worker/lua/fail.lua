@@ -27,6 +27,10 @@ for at = 1, #entry[2], 2 do
     fields[#fields + 1] = entry[2][at + 1]
   end
 end
+if #fields > 1000 then
+  -- More than one call can take: whole, but in one field.
+  fields = {'fields', cjson.encode(fields)}
+end
 for _, value in ipairs({'stream', ARGV[6], 'reason', ARGV[7], 'detail', ARGV[8], 'attempts', ARGV[9],
     'failed_at', string.format('%d', now_ms())}) do
   fields[#fields + 1] = value

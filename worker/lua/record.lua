@@ -9,7 +9,7 @@
 -- ARGV[2]  consumer, ARGV[3] entry id, ARGV[4] delivery number
 -- ARGV[5]  image id, ARGV[6] its URL where the id is derived from it, else empty
 -- ARGV[7]  phash, 8 bytes, ARGV[8] 1 where it is searchable (popcount 32), else 0
--- ARGV[9]  flags of the new record, ARGV[10] the packed rest of it
+-- ARGV[9]  the rest of the record, packed
 -- Returns  LOST, CONFLICT (a derived id is stored with another URL), or OK, number, record
 if not owns(KEYS[2], ARGV[3], ARGV[2], ARGV[4]) then
   return {'LOST'}
@@ -18,8 +18,8 @@ end
 local known = redis.call('HGET', KEYS[3], ARGV[5])
 if known then
   local record = read_record(known)
-  if ARGV[6] ~= '' and struct.unpack('>I2', record, URL_AT - 0) and
-      string.sub(record, URL_AT + 2, URL_AT + 1 + struct.unpack('>I2', record, URL_AT)) ~= ARGV[6] then
+  local length = struct.unpack('>I2', record, URL_AT)
+  if ARGV[6] ~= '' and string.sub(record, URL_AT + 2, URL_AT + 1 + length) ~= ARGV[6] then
     return {'CONFLICT'}
   end
   return {'OK', tonumber(known), record}
@@ -62,7 +62,7 @@ elseif rank > 0 then
   redis.call('ZADD', KEYS[7], number, phash_hex)
 end
 
-local record = struct.pack(HEADER, ARGV[9], phash, seen_at, rows, rank, first, previous) .. ARGV[10]
+local record = struct.pack(HEADER, 0, phash, seen_at, rows, rank, first, previous) .. ARGV[9]
 redis.call('HSET', image_key(number), string.format('%d', number), record)
 redis.call('HSET', KEYS[3], ARGV[5], string.format('%d', number))
 return {'OK', number, record}

@@ -1,0 +1,173 @@
+"""Publishes alerts with the end of their entry, in one step; and reads them as a consumer does."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from redis.exceptions import ResponseError
+
+from worker.entries import Entry
+from worker.keyspace import Keyspace
+from worker.records import Record
+from worker.scripts import Scripts
+
+
+class Publisher:
+    """Ends entries whose image is recorded."""
+
+    def __init__(self, scripts: Scripts, *, keys: Keyspace, consumer: str, keep: int) -> None:
+        self._scripts = scripts
+        self._keys = keys
+        self._consumer = consumer
+        self._keep = keep
+
+    def publish(self, batch: Sequence[tuple[Entry, Record, str]]) -> list[str]:
+        """End each entry, with its alert as JSON, or "" where it has none.
+
+        Give for each OK, DONE (an earlier delivery did it), LOST (somebody else's entry by now) or CHANGED (the server
+        holds another image under this id, so that this one must be recorded again).
+        """
+        keys = self._keys
+        replies = self._scripts.call_many(
+            [
+                (
+                    "publish",
+                    [entry.stream, keys.ids(record.image.id), keys.alerts, keys.counters],
+                    [
+                        self._consumer,
+                        entry.id,
+                        entry.delivery,
+                        record.image.id,
+                        record.number,
+                        record.image.phash.to_bytes(8, "big"),
+                        record.horizon,
+                        event,
+                        self._keep,
+                    ],
+                )
+                for entry, record, event in batch
+            ]
+        )
+        return [reply[0].decode() for reply in replies]
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert as a consumer gets it: the stream's entry id, and the CloudEvents object."""
+
+    entry_id: str
+    event: dict[str, Any]
+
+
+class AlertReader:
+    """Reads alerts for a consumer group: each alert reaches the group at least once, always with the same `id`.
+
+    Args:
+        client: A connection to the archive's server, without decoded responses.
+        archive: Name of the archive.
+        group: Name of the consumer group; made at its first use.
+        consumer: Name of this reader within the group; unique among the readers that run at the same time.
+        start: Where a new group begins: "0" for all that is kept, "$" for what comes from now on.
+        take_over_after_s: What another reader of the group has not acknowledged for so long is read again here.
+    """
+
+    def __init__(  # noqa: PLR0913 - each has its own meaning and the last two have defaults
+        self,
+        client: redis.Redis,
+        *,
+        archive: str,
+        group: str,
+        consumer: str,
+        start: str = "0",
+        take_over_after_s: float = 60.0,
+    ) -> None:
+        self._client = client
+        self._stream = Keyspace(archive).alerts
+        self._group = group
+        self._consumer = consumer
+        self._start = start
+        self._take_over_ms = int(take_over_after_s * 1000)
+
+    def read(self, *, limit: int = 100, wait_s: float = 1.0) -> list[Alert]:
+        """Give up to `limit` alerts: first those that a dead reader left, then new ones; wait for the first.
+
+        An alert that was trimmed away before anybody acknowledged it is dropped; `missed` tells how many.
+        """
+        try:
+            return self._left_behind(limit) or self._new(limit, wait_s)
+        except ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            self._make_group()
+            return self._new(limit, wait_s)
+
+    def acknowledge(self, alerts: Sequence[Alert]) -> None:
+        """Tell the server that these need not be read again."""
+        if alerts:
+            self._client.xack(self._stream, self._group, *(alert.entry_id for alert in alerts))
+
+    def missed(self) -> int | None:
+        """Count the alerts that were trimmed away before this group read them.
+
+        0 while the group has kept pace; None where the server cannot tell (entries were deleted by hand).
+        """
+        try:
+            facts = self._client.xinfo_stream(self._stream)
+            groups = {row["name"]: row for row in self._client.xinfo_groups(self._stream)}
+        except ResponseError:
+            return 0
+        mine = groups.get(self._group.encode()) or groups.get(self._group)
+        if mine is None:
+            return 0
+        entries_read, lag = mine.get("entries-read"), mine.get("lag")
+        if entries_read is None or lag is None:
+            return None
+        kept_unread = self._count_after(mine["last-delivered-id"])
+        return max(0, int(facts["entries-added"]) - int(entries_read) - kept_unread)
+
+    def _count_after(self, entry_id: bytes | str) -> int:
+        last = entry_id.decode() if isinstance(entry_id, bytes) else entry_id
+        count, start = 0, f"({last}"
+        while page := self._client.xrange(self._stream, min=start, max="+", count=1000):
+            count += len(page)
+            start = f"({page[-1][0].decode()}"
+        return count
+
+    def _left_behind(self, limit: int) -> list[Alert]:
+        reply = self._client.xautoclaim(
+            self._stream, self._group, self._consumer, min_idle_time=self._take_over_ms, count=limit
+        )
+        return [_read_entry(entry_id, fields) for entry_id, fields in reply[1] if fields]
+
+    def _new(self, limit: int, wait_s: float) -> list[Alert]:
+        reply = self._client.xreadgroup(
+            self._group,
+            self._consumer,
+            {self._stream: ">"},
+            count=limit,
+            block=max(1, int(wait_s * 1000)),
+        )
+        return [_read_entry(entry_id, fields) for entry_id, fields in _entries(reply)]
+
+    def _make_group(self) -> None:
+        try:
+            self._client.xgroup_create(self._stream, self._group, id=self._start, mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+
+
+def _entries(reply: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    """Flatten the reply of XREAD and XREADGROUP, which RESP2 gives as a list and RESP3 as a map."""
+    if not reply:
+        return []
+    if isinstance(reply, dict):
+        pages = [page for pages in reply.values() for page in pages]
+        return [entry for page in pages for entry in (page if isinstance(page, list) else [page])]
+    return [entry for _, page in reply for entry in page]
+
+
+def _read_entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Alert:
+    return Alert(entry_id.decode(), json.loads(fields[b"event"]))

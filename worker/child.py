@@ -1,0 +1,90 @@
+"""Builds the pipeline of one child process from its settings: the one place where the steps meet."""
+
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from functools import partial
+
+import redis
+
+from worker.alerts import Publisher
+from worker.clusters import Clusters
+from producer.server import connect
+from worker.downloads import Downloads
+from worker.fetch import Fetcher, FetchLimits
+from worker.keyspace import Keyspace
+from worker.notes import Note
+from worker.outages import Outage
+from worker.ownership import LeaseKeeper, Ownership
+from worker.pipeline import Pipeline
+from worker.replica import Replica
+from worker.scripts import Scripts
+from worker.settings import Settings
+from worker.sweeper import sweep_archive
+
+
+def new_consumer_name() -> str:
+    """Give a name that no consumer ever had or will have."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(6)}"
+
+
+class Child:
+    """One child process: its connections, its threads and its pipeline. Built after the fork."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        uuid: str,
+        parent: str,
+        wake: Callable[[redis.Redis], object],
+        stopping: Callable[[], bool],
+    ) -> None:
+        keys = Keyspace(settings.archive)
+        consumer = new_consumer_name()
+        self.client = connect(settings.redis_url.get_secret_value())
+        scripts = Scripts(self.client, keys=keys, uuid=uuid)
+        ownership = Ownership(scripts, keys=keys, consumer=consumer, lease_s=settings.lease)
+        self._note = Note(settings.state_dir, uuid=uuid, consumer=consumer, parent=parent)
+        self._leases = LeaseKeeper(ownership, on_error=_ignore)
+        self._fetcher = Fetcher(FetchLimits.from_settings(settings))
+        self._downloads = Downloads(
+            self._fetcher,
+            window=settings.window,
+            window_bytes=settings.window_bytes,
+            host_concurrency=settings.host_concurrency,
+        )
+        self._replica = Replica(self.client, keys, cache_dir=settings.cache_dir)
+        self._wake_key = keys.wake
+        self.pipeline = Pipeline(
+            settings,
+            ownership=ownership,
+            leases=self._leases,
+            clusters=Clusters(scripts, keys=keys, consumer=consumer),
+            downloads=self._downloads,
+            note=self._note,
+            replica=self._replica,
+            publisher=Publisher(scripts, keys=keys, consumer=consumer, keep=settings.alerts_keep),
+            sweep=partial(sweep_archive, scripts, keys=keys, lease_s=settings.lease),
+            wake=partial(wake, self.client),
+            outage=Outage(stopping),
+            stopping=stopping,
+        )
+
+    def drain(self) -> None:
+        """Work while there is work; see `Pipeline.run`."""
+        self.pipeline.run()
+
+    def close(self) -> None:
+        """End in good order: no thread, no note, no connection is left."""
+        self._leases.close()
+        self._downloads.close()
+        self._fetcher.close()
+        self._replica.close()
+        self._note.close()
+        self.client.close()
+
+
+def _ignore(_: Exception) -> None:
+    """Leave it to the pipeline to tell of an outage: it meets the same one."""

@@ -1,0 +1,182 @@
+"""Death notes: each child notes in a small memory-mapped file the entry that it decodes.
+
+A note is locked for as long as its writer lives, so whoever gets the lock knows that the writer is dead, without
+trusting a process id. A store into mapped memory survives the writer's SIGKILL. Notes lie in `LOOKALIKE_STATE_DIR`,
+which outlives a container.
+"""
+
+import fcntl
+import json
+import mmap
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from producer.names import Lane
+from worker.entries import Entry
+
+_SIZE = 2048
+_WRITER_AT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """Which entry a child was decoding."""
+
+    lane: Lane
+    stream: str
+    entry_id: str
+    delivery: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadChild:
+    """A child that died, whether its parent is alive, and what it was decoding, if anything."""
+
+    consumer: str
+    parent_lives: bool
+    decoding: Decoding | None
+
+
+class ParentLock:
+    """Held for as long as a worker's parent process lives. Its file's modification time is the worker's heartbeat."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.name = f"{os.getpid()}-{secrets.token_hex(8)}"
+        self._path = _locked_path(state_dir, self.name)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def beat(self) -> None:
+        """Show that the worker is well: it has just spoken to its server."""
+        os.utime(self._fd)
+
+    def leave_to_parent(self) -> None:
+        """Close a child's copy of the lock, which would otherwise outlive the parent."""
+        os.close(self._fd)
+
+    def close(self) -> None:
+        """Let go; the file goes too."""
+        self._path.unlink(missing_ok=True)
+        os.close(self._fd)
+
+
+class Note:
+    """The note of one child. `decoding` costs about 2 microseconds."""
+
+    def __init__(self, state_dir: Path, *, uuid: str, consumer: str, parent: str) -> None:
+        folder = _notes(state_dir, uuid)
+        folder.mkdir(parents=True, exist_ok=True)
+        name = secrets.token_hex(8)
+        # Under another name until it is locked and whole: an unlocked note is a dead child's.
+        early = folder / f"{name}.new"
+        self._path = folder / f"{name}.note"
+        self._fd = os.open(early, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        os.ftruncate(self._fd, _SIZE)
+        self._map = mmap.mmap(self._fd, _SIZE)
+        self._store(_WRITER_AT, {"consumer": consumer, "parent": parent})
+        early.rename(self._path)
+
+    @contextmanager
+    def decoding(self, entry: Entry) -> Iterator[None]:
+        """Note `entry` for the time of the block."""
+        self._store(0, asdict(Decoding(entry.lane, entry.stream, entry.id, entry.delivery)))
+        try:
+            yield
+        finally:
+            self._map[0] = 0
+
+    def close(self) -> None:
+        """Leave nothing behind: this child ends in good order."""
+        self._path.unlink(missing_ok=True)
+        self._map.close()
+        os.close(self._fd)
+
+    def _store(self, at: int, facts: dict[str, object]) -> None:
+        text = json.dumps(facts).encode()
+        self._map[at] = 0
+        self._map[at + 1 : at + 3] = len(text).to_bytes(2, "big")
+        self._map[at + 3 : at + 3 + len(text)] = text
+        self._map[at] = 1
+
+
+@contextmanager
+def dead_children(state_dir: Path, *, uuid: str, parent: str) -> Iterator[list[DeadChild]]:
+    """Find the children that died, ours and those of dead parents; their notes are deleted after the block.
+
+    A dead child of another living parent is left to that parent. An exception in the block keeps the notes.
+    """
+    found: list[DeadChild] = []
+    with _open_notes(_notes(state_dir, uuid)) as notes:
+        for content in notes:
+            writer = _load(content, _WRITER_AT)
+            if writer is None:
+                continue
+            own = writer["parent"] == parent
+            if own or not _is_alive(state_dir, str(writer["parent"])):
+                noted = _load(content, 0)
+                decoding = Decoding(**noted) if noted else None  # type: ignore[arg-type]  # written by _store
+                found.append(DeadChild(str(writer["consumer"]), own, decoding))
+                notes[content] = True
+        yield found
+
+
+@contextmanager
+def _open_notes(folder: Path) -> Iterator[dict[bytes, bool]]:
+    """Lock the notes of dead writers; give their contents; delete those that are set to True."""
+    locked: dict[bytes, tuple[Path, int]] = {}
+    try:
+        for path in folder.glob("*.note"):
+            with suppress(FileNotFoundError):
+                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    os.close(fd)
+                else:
+                    locked[os.read(fd, _SIZE)] = (path, fd)
+        handled = dict.fromkeys(locked, False)
+        yield handled
+        for content, is_handled in handled.items():
+            if is_handled:
+                locked[content][0].unlink(missing_ok=True)
+    finally:
+        for _, fd in locked.values():
+            os.close(fd)
+
+
+def _is_alive(state_dir: Path, parent: str) -> bool:
+    path = _locked_path(state_dir, parent)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    path.unlink(missing_ok=True)
+    return False
+
+
+def _load(content: bytes, at: int) -> dict[str, object] | None:
+    if len(content) < _SIZE or not content[at]:
+        return None
+    length = int.from_bytes(content[at + 1 : at + 3], "big")
+    facts: dict[str, object] = json.loads(content[at + 3 : at + 3 + length])
+    return facts
+
+
+def _notes(state_dir: Path, uuid: str) -> Path:
+    return state_dir / "notes" / uuid
+
+
+def _locked_path(state_dir: Path, parent: str) -> Path:
+    return state_dir / "workers" / f"{parent}.lock"

@@ -1,0 +1,339 @@
+"""The way of an image: taken from a stream, looked up, downloaded, hashed, filed, searched for, published.
+
+`Pipeline.run` goes round until nothing waits. In each round every image that can do its next step does it, in small
+batches; a step that an outage interrupts is simply done again, since each is idempotent behind its fence.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from time import monotonic, time
+
+import numpy as np
+from redis.exceptions import OutOfMemoryError, RedisError
+
+from producer.messages import ImageMessage
+from producer.names import Lane
+from worker.alerts import Publisher
+from worker.clusters import Clusters, NotFiled, is_searchable
+from worker.downloads import Arrival, Downloads
+from worker.entries import Entry, History, image_facts, read_history, read_message
+from worker.errors import ArchiveMissingError, BadEntryError, IdConflictError, ImageError, TransientError, UnhashableError
+from worker.events import MAX_COPIES, MAX_MATCHES, Match, write_alert
+from worker.hashing import hash_image
+from worker.limits import decode_limit
+from worker.notes import Note
+from worker.outages import Outage
+from worker.ownership import LeaseKeeper, Ownership
+from worker.records import ImageFacts, Record
+from worker.replica import Replica
+from worker.retries import retry_delay_s
+from worker.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+BATCH = 16
+"""Images hashed in a row before they are filed: about 50 ms, so that a live image never waits long."""
+
+POLL_S = 0.02
+"""How long a round may wait for a download before it looks at the lanes again."""
+
+SWEEP_EVERY_S = 1.0
+
+
+@dataclass(slots=True)
+class Work:
+    """One image on its way. What a step finds out is filled in for the next."""
+
+    entry: Entry
+    message: ImageMessage
+    history: History
+    image: ImageFacts | None = None
+    record: Record | None = None
+
+
+class Pipeline:
+    """The steps of one child process, in their order."""
+
+    def __init__(  # noqa: PLR0913 - the steps; they are built in one place, child.py
+        self,
+        settings: Settings,
+        *,
+        ownership: Ownership,
+        leases: LeaseKeeper,
+        clusters: Clusters,
+        downloads: Downloads,
+        note: Note,
+        replica: Replica,
+        publisher: Publisher,
+        sweep: Callable[[], object],
+        wake: Callable[[], object],
+        outage: Outage,
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._settings = settings
+        self._ownership = ownership
+        self._leases = leases
+        self._clusters = clusters
+        self._downloads = downloads
+        self._note = note
+        self._replica = replica
+        self._publisher = publisher
+        self._sweep = sweep
+        self._wake = wake
+        self._outage = outage
+        self._stopping = stopping
+        self.images = 0
+        self._is_full = False
+        self._taken: list[Entry] = []
+        self._failed: list[tuple[Entry, History, str | None, ImageError]] = []
+        self._downloading: dict[tuple[str, str], Work] = {}
+        self._hashed: list[Work] = []
+        self._recorded: list[Work] = []
+
+    def run(self) -> None:
+        """Work until nothing has waited for `linger` seconds, the worker stops, or the child has done its share.
+
+        Raises:
+            ArchiveMissingError: The server holds another archive, or none; what was held is left as it is.
+        """
+        idle_since = last_sweep = monotonic()
+        is_first = True
+        try:
+            while not self._stopping() and self.images < self._settings.images_per_child:
+                try:
+                    if monotonic() - last_sweep >= SWEEP_EVERY_S:
+                        last_sweep = monotonic()
+                        self._sweep()
+                    if self._round() and is_first:
+                        is_first = False
+                        self._wake()
+                except OutOfMemoryError:
+                    self._is_full = True
+                    self._outage.wait("the server is at maxmemory: reading stops until there is room", 1.0)
+                    continue
+                except (RedisError, OSError) as error:
+                    self._outage.wait(f"{type(error).__name__}: {error}")
+                    continue
+                self._is_full = False
+                self._outage.over()
+                if self._leases.held():
+                    idle_since = monotonic()
+                elif monotonic() - idle_since >= self._settings.linger:
+                    break
+                else:
+                    self._outage.pause(POLL_S / 2)
+        finally:
+            self._leave()
+
+    def _round(self) -> bool:
+        """Let every image do its next step; tell whether more waits than was taken."""
+        more = self._take()
+        self._look_up()
+        self._hash()
+        self._file()
+        self._publish()
+        self._end_failed()
+        return more
+
+    def _take(self) -> bool:
+        """Take entries: live ones first and alone, then others; of eight slots one is always theirs, one live's."""
+        if self._is_full or self._taken:
+            return False
+        held = self._leases.held()
+        live = sum(entry.lane == "live" for entry in held)
+        most = self._settings.window * 7 // 8
+        room = self._settings.window - len(held)
+
+        for_live = min(BATCH, room, most - live)
+        self._taken = self._own(("live",), for_live)
+        more = 0 < for_live == len(self._taken)
+        if self._downloads.ready < BATCH:
+            for_others = min(BATCH, room - len(self._taken), most - (len(held) - live))
+            others = self._own(("retry", "backlog"), for_others)
+            more = more or 0 < for_others == len(others)
+            self._taken += others
+        return more
+
+    def _own(self, lanes: tuple[Lane, ...], limit: int) -> list[Entry]:
+        entries = self._ownership.take(lanes, limit=limit, abandoned=True)
+        for entry in entries:
+            self._leases.add(entry)
+        return entries
+
+    def _look_up(self) -> None:
+        """Send each entry to where it belongs: known images to the search, unknown ones to the downloads."""
+        good: list[Work] = []
+        bad: list[tuple[Entry, History, str | None, ImageError]] = []
+        for entry in self._taken:
+            try:
+                good.append(Work(entry, read_message(entry), read_history(entry)))
+            except BadEntryError as error:
+                bad.append((entry, History(), None, error))
+        records = self._clusters.known([work.message.image_id for work in good])
+        self._taken = []
+        self._failed += bad
+        for work, record in zip(good, records, strict=True):
+            if record is not None:
+                self._recorded_as(work, record)
+            elif self._settings.trust_phash and work.message.phash is not None:
+                work.image = image_facts(work.message, phash=int(work.message.phash, 16))
+                self._hashed.append(work)
+            else:
+                key = (work.entry.stream, work.entry.id)
+                self._downloading[key] = work
+                self._downloads.submit(key, work.message.url, urgent=work.entry.lane == "live")
+
+    def _hash(self) -> None:
+        """Decode and hash what has arrived, live images first."""
+        if not self._downloading:
+            return
+        is_idle = not (self._hashed or self._recorded)
+        for arrival in self._downloads.arrived(limit=BATCH, timeout_s=POLL_S if is_idle else 0):
+            work = self._downloading.pop(arrival.key, None)  # type: ignore[call-overload]  # our own key
+            if work is None or not self._leases.holds(work.entry):
+                continue
+            try:
+                work.image = self._decode(work, arrival)
+            except ImageError as error:
+                self._fail(work, error)
+            else:
+                self._hashed.append(work)
+            self.images += 1
+
+    def _decode(self, work: Work, arrival: Arrival) -> ImageFacts:
+        if arrival.error is not None:
+            raise arrival.error
+        with self._note.decoding(work.entry), decode_limit(self._settings.decode_timeout):
+            try:
+                hashed = hash_image(arrival.body or b"", max_pixels=self._settings.max_pixels)
+            except ImageError:
+                raise
+            except Exception as error:
+                # The one place that must survive any bytes whatever.
+                logger.exception("entry %s could not be hashed", work.entry.id)
+                raise UnhashableError(f"{type(error).__name__} while decoding") from error
+        return replace(
+            image_facts(work.message, phash=hashed.phash),
+            width=hashed.width,
+            height=hashed.height,
+            format=hashed.format,
+            sha256=hashed.sha256,
+        )
+
+    def _file(self) -> None:
+        """Give each hashed image its number, its cluster and its place in the log."""
+        batch = [(work, work.image) for work in self._hashed if work.image is not None]
+        filed = self._clusters.record([(work.entry, image) for work, image in batch])
+        self._hashed = []
+        for (work, _), record in zip(batch, filed, strict=True):
+            if isinstance(record, Record):
+                self._recorded_as(work, record)
+            elif record is NotFiled.CONFLICT:
+                self._fail(work, IdConflictError("the id derived from this URL is stored with another URL"))
+            else:
+                self._leases.drop(work.entry)
+
+    def _recorded_as(self, work: Work, record: Record) -> None:
+        if work.message.id is None and record.image.url != work.message.url:
+            self._fail(work, IdConflictError("the id derived from this URL is stored with another URL"))
+            return
+        work.record = record
+        work.image = record.image
+        self._recorded.append(work)
+
+    def _publish(self) -> None:
+        """Search for the look-alikes of each recorded image, and end its entry with an alert, or without one."""
+        batch = [(work, work.record) for work in self._recorded if work.record is not None]
+        events = self._write_alerts([record for _, record in batch])
+        ended = self._publisher.publish(
+            [(work.entry, record, event) for (work, record), event in zip(batch, events, strict=True)]
+        )
+        self._recorded = []
+        for (work, _), status in zip(batch, ended, strict=True):
+            if status == "CHANGED":
+                # A failover took the record: the same image is filed anew, under another number.
+                self._hashed.append(work)
+            else:
+                self._leases.drop(work.entry)
+
+    def _write_alerts(self, records: list[Record]) -> list[str]:
+        """Give for each record its alert, or "" for those that have none."""
+        asked = [
+            (at, record)
+            for at, record in enumerate(records)
+            if is_searchable(record.image.phash) and not record.is_done
+        ]
+        found = self._replica.search(
+            np.array([record.image.phash for _, record in asked], dtype=np.uint64),
+            max_distance=self._settings.max_distance,
+            before=np.array([record.horizon for _, record in asked], dtype=np.int64),
+        )
+        events = [""] * len(records)
+        told = []
+        for (at, record), (hashes, distances) in zip(asked, found, strict=True):
+            is_other = hashes != np.uint64(record.image.phash)
+            near = [int(phash) for phash in hashes[is_other][:MAX_MATCHES]]
+            if near or record.rank:
+                told.append((at, record, near, distances[is_other], int(is_other.sum())))
+        stories = self._clusters.look_back([(record, near) for _, record, near, _, _ in told], copies=MAX_COPIES)
+        for (at, record, near, distances, count), (copies, clusters) in zip(told, stories, strict=True):
+            events[at] = write_alert(
+                record,
+                archive=self._settings.archive,
+                uuid=self._ownership.uuid,
+                copies=copies,
+                matches=[
+                    Match(phash, int(distance), story)
+                    for phash, distance, story in zip(near, distances, clusters, strict=False)
+                ],
+                match_count=count,
+            )
+        return events
+
+    def _fail(self, work: Work, error: ImageError) -> None:
+        self._failed.append((work.entry, work.history, work.message.image_id, error))
+
+    def _end_failed(self) -> None:
+        """Let each image that failed wait for another attempt, or end it in `failures`."""
+        while self._failed:
+            entry, history, image_id, error = self._failed[-1]
+            first_ms = history.first_seen_at_ms or time() * 1000
+            may_wait_s = first_ms / 1000 + self._settings.retry_for - time()
+            attempts = history.attempts + 1
+            if isinstance(error, TransientError) and may_wait_s > 0:
+                delay_s = retry_delay_s(error, attempts=attempts, settings=self._settings)
+                self._ownership.retry(
+                    entry, delay_s=min(delay_s, may_wait_s), attempts=attempts, deaths=history.deaths
+                )
+            else:
+                status = self._ownership.fail(
+                    entry,
+                    image_id=image_id,
+                    reason=error.reason,
+                    detail=error.detail,
+                    attempts=attempts,
+                    keep=self._settings.failures_keep,
+                )
+                if status == "RECORDED":
+                    # Another delivery of the same image was filed meanwhile: this one goes on with it.
+                    self._taken.append(entry)
+                    self._failed.pop()
+                    continue
+            self._failed.pop()
+            self._leases.drop(entry)
+
+    def _leave(self) -> None:
+        """Finish what is hashed, give back the rest at once; where the server is away, the lease does it."""
+        self._downloads.abandon()
+        self._downloading.clear()
+        try:
+            self._file()
+            self._publish()
+            self._end_failed()
+            self._ownership.give_back(self._leases.held())
+        except (RedisError, OSError, ArchiveMissingError) as error:
+            logger.warning("left %d images to their lease: %s", len(self._leases.held()), type(error).__name__)
+        for entry in self._leases.held():
+            self._leases.drop(entry)
+        self._taken, self._failed, self._hashed, self._recorded = [], [], [], []
