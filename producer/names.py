@@ -27,7 +27,7 @@ _ARCHIVE = re.compile(r"[a-z0-9-]{1,40}")
 class Names:
     """The keys of one archive that producers touch, and the queue that wakes its workers.
 
-    Every key begins with the archive's name in braces, so that an archive lives in one slot of a Redis Cluster.
+    Every key begins with the archive's name in braces, so that an archive lives in one slot of a cluster.
     """
 
     def __init__(self, archive: str) -> None:

@@ -1,10 +1,16 @@
 """What a URL may be, and how it is shown: URLs carry secrets, so messages show scheme, host and path only."""
 
+import re
 from urllib.parse import urlsplit, urlunsplit
 
 SCHEMES = ("http", "https", "file")
 MAX_URL_LENGTH = 8192
 """Characters. Signed URLs of object stores reach about 2,000."""
+
+_USUAL = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,4})?(?:[/?#][!-~]*)?")
+"""What nearly every URL looks like: it passes all checks below, in a tenth of the time."""
+
+_SPACE_OR_CONTROL = re.compile("[\x00-\x20\x7f]")
 
 
 def redact_url(url: str) -> str:
@@ -17,6 +23,8 @@ def redact_url(url: str) -> str:
         return "(unreadable URL)"
     if not parts.scheme and not host:
         return "(no URL)"
+    if not host and parts.scheme.lower() != "file":
+        return f"{parts.scheme}:…"  # what follows may be user info
     hidden = "?…" if parts.query else ""
     return f"{parts.scheme}://{host}{port}{parts.path[:200]}{hidden}"
 
@@ -25,7 +33,19 @@ def check_url(url: str) -> None:
     """Raise ValueError, with the redacted URL, where `url` is not one that a worker could fetch."""
     if len(url) > MAX_URL_LENGTH:
         raise ValueError(f"url of {len(url)} characters: at most {MAX_URL_LENGTH}")
-    if any(ord(character) <= 0x20 or ord(character) == 0x7F for character in url):
+    if _USUAL.fullmatch(url):
+        return
+    _check_unusual_url(url)
+
+
+def _check_unusual_url(url: str) -> None:
+    if not url:
+        raise ValueError("url is empty")
+    try:
+        url.encode()
+    except UnicodeEncodeError:
+        raise ValueError("url holds half a surrogate pair") from None
+    if _SPACE_OR_CONTROL.search(url):
         raise ValueError(f"url {redact_url(url)!r} contains a space or control character: percent-encode it")
     try:
         parts = urlsplit(url)

@@ -1,0 +1,105 @@
+"""One batch on its way onto a stream: the commands, what their replies say, and when to give up.
+
+It holds no connection, so that `Producer` and `AsyncProducer` share it.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import redis.exceptions as errors
+
+from producer.errors import ArchiveFullError, NotAcceptedError, ServerRefusedError, ServerUnavailableError
+from producer.messages import ImageMessage
+from producer.names import WAKE_TTL_MS, Lane, Names
+
+OUTAGES = (errors.ConnectionError, errors.TimeoutError)
+"""The server is away, starting, or does not know this user: `Batch.note_outage` tells which."""
+
+_KEEPS_OUT = (errors.AuthenticationError, errors.AuthorizationError)
+_PASSES = (errors.ReadOnlyError, errors.ClusterDownError, errors.TryAgainError)
+_PASSING = ("MISCONF", "NOREPLICAS")
+"""Refusals that end by themselves, as of a server that is failing over: by class, and by first word."""
+
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 1.0
+
+
+class Batch:
+    """Messages on their way; `remaining` are those that are not accepted yet."""
+
+    def __init__(self, messages: Sequence[ImageMessage], *, patience_s: float) -> None:
+        self.remaining = list(messages)
+        self.waiting = 0
+        """Entries in the lane when the last message was appended, those being worked on included."""
+        self._accepted: list[str] = []
+        self._gives_up_at = time.monotonic() + patience_s
+        self._pause_s = _FIRST_PAUSE_S
+
+    def add_commands(self, pipeline: Any, names: Names, lane: Lane) -> None:  # noqa: ANN401 - either of redis-py's
+        """Put the commands on a pipeline without a transaction: append first, then wake.
+
+        Writes the lane's stream and the key `wake` (string).
+        """
+        stream = names.stream(lane)
+        for message in self.remaining:
+            command: list[str | bytes] = ["XADD", stream, "*"]
+            for field in message.to_fields().items():
+                command += field
+            pipeline.execute_command(*command)
+        pipeline.xlen(stream)
+        pipeline.set(names.wake, "1", nx=True, px=WAKE_TTL_MS)
+
+    def note_replies(self, replies: Sequence[Any]) -> bool:
+        """Take in the replies; say whether it falls to this producer to send a wake-up.
+
+        Raises:
+            ArchiveFullError: The server is at its `maxmemory`.
+            ServerRefusedError: It refuses for a reason that does not pass by itself.
+        """
+        *appended, waiting, has_taken_wake = replies
+        refused = []
+        problem: Exception | None = None
+        for message, reply in zip(self.remaining, appended, strict=True):
+            if isinstance(reply, Exception):
+                refused.append(message)
+                problem = reply
+            else:
+                self._accepted.append(message.image_id)
+        self.remaining = refused
+        if isinstance(waiting, int):
+            self.waiting = waiting
+        if problem is not None and not _is_passing(problem):
+            raise self._refusal(problem)
+        return has_taken_wake is True
+
+    def note_full(self) -> NotAcceptedError:
+        """Give the error for a server whose memory is nearly full."""
+        return self._error(ArchiveFullError, "the server uses 85 % of its maxmemory or more")
+
+    def note_outage(self, problem: Exception | None = None) -> float:
+        """Give the seconds to wait before the next try.
+
+        Raises:
+            ServerRefusedError: The server does not let this user in.
+            ServerUnavailableError: The patience has ended.
+        """
+        if isinstance(problem, _KEEPS_OUT):
+            raise self._refusal(problem)
+        if time.monotonic() + self._pause_s > self._gives_up_at:
+            told = "the server refuses writes" if problem is None else "the server cannot be reached"
+            raise self._error(ServerUnavailableError, told)
+        pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, _LONGEST_PAUSE_S)
+        return pause_s
+
+    def _refusal(self, problem: Exception) -> NotAcceptedError:
+        if isinstance(problem, errors.OutOfMemoryError):
+            return self._error(ArchiveFullError, "the server is at its maxmemory")
+        return self._error(ServerRefusedError, f"the server refuses: {str(problem)[:200]}")
+
+    def _error(self, kind: type[NotAcceptedError], problem: str) -> NotAcceptedError:
+        return kind(problem, accepted=self._accepted, not_accepted=len(self.remaining))
+
+
+def _is_passing(problem: Exception) -> bool:
+    return isinstance(problem, _PASSES) or str(problem).startswith(_PASSING)

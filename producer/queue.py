@@ -1,0 +1,191 @@
+"""Appends images to the archive's streams and makes sure that somebody is awake to look at them."""
+
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from redis.exceptions import ResponseError
+
+from producer.append import OUTAGES, Batch
+from producer.backpressure import MemoryWatch
+from producer.errors import InvalidMessageError, NotAcceptedError
+from producer.messages import ImageMessage
+from producer.names import Lane, Names
+from producer.server import connect
+from producer.urls import default_broker_url
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+BATCH = 1000
+"""Messages of one round trip, and the most that is held back while the server is away."""
+
+PATIENCE_S = 30.0
+"""Seconds that a producer waits for a server which is away: a restart takes less."""
+
+Sendable = ImageMessage | Mapping[str, Any] | str
+"""A message, its fields, or just a URL."""
+
+
+class Producer:
+    """Puts images on the streams of one archive; one instance may serve many threads.
+
+    An image is accepted when `send` or `send_many` has returned its id: then the server has answered. While
+    the server is away they wait, up to `patience_s`.
+
+        with Producer("redis://localhost:6379/0") as producer:
+            producer.send("https://example.org/a.jpg", source="sharechat")
+    """
+
+    def __init__(
+        self,
+        redis_url: str,
+        archive: str = "default",
+        *,
+        broker_url: str | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        """Connect to nothing yet; raise ValueError where a URL or the archive's name cannot be used."""
+        self.names = Names(archive)
+        self.server = connect(redis_url)
+        self._broker_url = broker_url or default_broker_url(redis_url)
+        self._patience_s = patience_s
+        self._memory = MemoryWatch()
+        self._app: Celery | None = None
+        self._app_lock = threading.Lock()
+
+    def send(  # noqa: PLR0913 - the contract's fields
+        self,
+        url: str,
+        *,
+        id: str | None = None,  # noqa: A002 - the contract's name
+        source: str | None = None,
+        scraped_at: datetime | str | None = None,
+        page_url: str | None = None,
+        meta: Mapping[str, Any] | None = None,
+        phash: str | None = None,
+        lane: Lane = "live",
+    ) -> str:
+        """Append one image and give its id once the server has answered.
+
+        Raises:
+            InvalidMessageError: A value breaks the contract.
+            NotAcceptedError: The server is away, full, or refuses; the subclass says which.
+        """
+        message = build_message(
+            {
+                "url": url,
+                "id": id,
+                "source": source,
+                "scraped_at": scraped_at,
+                "page_url": page_url,
+                "meta": meta,
+                "phash": phash,
+            }
+        )
+        self.append([message], lane=lane)
+        return message.image_id
+
+    def send_many(self, messages: Iterable[Sendable], *, lane: Lane = "live") -> list[str]:
+        """Append images a thousand at a time and give their ids, in the order given; each is accepted.
+
+        `messages` may be a generator: no more than a thousand are held at once.
+
+        Raises:
+            InvalidMessageError: A message breaks the contract; those before it are accepted, see `accepted`.
+            NotAcceptedError: The server is away, full, or refuses: the subclass says which; see `accepted`.
+        """
+        accepted: list[str] = []
+        for batch, problem in batches(messages):
+            try:
+                self.append(batch, lane=lane)
+            except NotAcceptedError as error:
+                error.accepted[:0] = accepted
+                raise
+            accepted += [message.image_id for message in batch]
+            if problem is not None:
+                problem.accepted = accepted
+                raise problem
+        return accepted
+
+    def append(self, messages: Sequence[ImageMessage], *, lane: Lane) -> int:
+        """Append checked messages in one round trip and give the length of the lane.
+
+        Raises:
+            NotAcceptedError: The server is away, full, or refuses; the subclass says which.
+        """
+        batch = Batch(messages, patience_s=self._patience_s)
+        while batch.remaining:
+            try:
+                self._ask_memory()
+                if self._memory.is_full:
+                    raise batch.note_full()
+                pipeline = self.server.pipeline(transaction=False)
+                batch.add_commands(pipeline, self.names, lane)
+                replies = pipeline.execute(raise_on_error=False)
+            except OUTAGES as problem:
+                time.sleep(batch.note_outage(problem))
+                continue
+            if batch.note_replies(replies):
+                self._send_wake_up()
+            if batch.remaining:
+                time.sleep(batch.note_outage())
+        return batch.waiting
+
+    def close(self) -> None:
+        """Close the connections; nothing is waiting here, since every answer has been awaited."""
+        self.server.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ask_memory(self) -> None:
+        if self._memory.is_due:
+            try:
+                self._memory.note_answer(self.server.info("memory"))
+            except ResponseError:
+                self._memory.note_forbidden()
+
+    def _send_wake_up(self) -> None:
+        # Celery is loaded by the first wake-up, not by the import: a dry run and `--help` never need it.
+        from producer.wake import make_celery_app, send_wake_up  # noqa: PLC0415
+
+        with self._app_lock:
+            if self._app is None:
+                self._app = make_celery_app(self._broker_url, self.names)
+        send_wake_up(self.names, self._app)
+
+
+def build_message(values: Mapping[str, Any]) -> ImageMessage:
+    """Make a message of the values that are not None, or raise InvalidMessageError."""
+    return ImageMessage.build(**{name: value for name, value in values.items() if value is not None})
+
+
+def batches(messages: Iterable[Sendable]) -> Iterable[tuple[list[ImageMessage], InvalidMessageError | None]]:
+    """Cut `messages` into checked batches; the last one comes with the error that ended it, if one did."""
+    batch: list[ImageMessage] = []
+    for given in messages:
+        try:
+            batch.append(_as_message(given))
+        except InvalidMessageError as problem:
+            yield batch, problem
+            return
+        if len(batch) == BATCH:
+            yield batch, None
+            batch = []
+    if batch:
+        yield batch, None
+
+
+def _as_message(given: Sendable) -> ImageMessage:
+    if isinstance(given, ImageMessage):
+        return given
+    return build_message({"url": given} if isinstance(given, str) else given)

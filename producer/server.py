@@ -1,0 +1,60 @@
+"""Where the server is: from the environment, beside the current folder, or on this machine."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from producer.urls import redact_url
+
+REDIS_URL = "LOOKALIKE_REDIS_URL"
+ARCHIVE = "LOOKALIKE_ARCHIVE"
+BROKER_URL = "LOOKALIKE_BROKER_URL"
+
+DATA_FOLDER = "lookalike-data"
+"""Where the embedded server of `lookalike up` keeps its data, below the folder that it was started in."""
+
+DATA_SOCKET = "valkey.sock"
+DEFAULT_REDIS_URL = "redis://localhost:6379/0"
+SCHEMES = ("redis", "rediss", "unix")
+TIMEOUT_S = 5.0
+
+
+def find_redis_url(environ: Mapping[str, str], cwd: Path) -> str:
+    """Give the server's URL: LOOKALIKE_REDIS_URL, else the embedded server of this folder, else localhost.
+
+    Raises:
+        ValueError: LOOKALIKE_REDIS_URL is no URL of a server; the message does not show it.
+    """
+    given = environ.get(REDIS_URL, "")
+    if given:
+        if urlsplit(given).scheme not in SCHEMES:
+            raise ValueError(f"{REDIS_URL} must begin with redis://, rediss:// or unix://")
+        return given
+    socket = cwd.absolute() / DATA_FOLDER / DATA_SOCKET
+    return socket_url(socket) if socket.is_socket() else DEFAULT_REDIS_URL
+
+
+def socket_url(socket: Path) -> str:
+    """Give the URL of database 0 of a server that listens on a unix socket."""
+    return f"unix://{quote(str(socket))}?db=0"
+
+
+def show_server(redis_url: str) -> str:
+    """Show which server is meant, without user, password and options."""
+    parts = urlsplit(redis_url)
+    return parts.path if parts.scheme == "unix" else redact_url(redis_url)
+
+
+def connect(redis_url: str) -> "redis.Redis":
+    """Give a client that tries once and waits 5 s at most; it connects when it is first used.
+
+    Raises:
+        ValueError: `redis_url` cannot be read.
+    """
+    return redis.Redis.from_url(
+        redis_url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0)
+    )
