@@ -180,3 +180,13 @@ def _notes(state_dir: Path, uuid: str) -> Path:
 
 def _locked_path(state_dir: Path, parent: str) -> Path:
     return state_dir / "workers" / f"{parent}.lock"
+
+
+def clear_notes(state_dir: Path, *, uuid: str, parent: str) -> None:
+    """Forget what the children of `parent` are decoding, so that their deaths count for no image."""
+    for path in _notes(state_dir, uuid).glob("*.note"):
+        with suppress(OSError), path.open("r+b") as file:
+            writer = _load(file.read(), _WRITER_AT)
+            if writer is not None and writer["parent"] == parent:
+                file.seek(0)
+                file.write(b"\0")

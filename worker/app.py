@@ -1,0 +1,178 @@
+"""The Celery app: `celery -A worker.app worker`. Celery runs the processes and carries wake-ups, never an image.
+
+This module is a process entry: settings are read here, once, and passed down.
+"""
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from functools import partial
+from typing import Any
+
+from billiard.pool import EX_RECYCLE
+from celery import Celery, bootsteps
+from celery.signals import worker_init, worker_process_init, worker_process_shutdown, worker_shutting_down
+from redis.exceptions import RedisError
+
+from producer.names import DRAIN_TASK, Names
+from producer.wake import wake_up
+from worker.child import Child
+from worker.errors import ArchiveMissingError, ConfigurationError
+from worker.limits import limit_memory
+from worker.parent import Parent
+from worker.settings import load_settings
+
+logger = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG = 1
+_RETIRE_AFTER_S = 0.2
+_TELL_EVERY_S = 60.0
+
+
+class SweeperStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """Sweeps for as long as the worker's pool runs."""
+
+    requires = frozenset({"celery.worker.components:Pool"})
+
+    def start(self, _: Any) -> None:  # noqa: ANN401 - Celery's worker has no type
+        """Begin when the pool has been forked."""
+        if _process.parent is not None:
+            _process.parent.start_sweeping(_wake)
+
+    def terminate(self, worker: Any) -> None:  # noqa: ANN401 - as above
+        """End like a stop."""
+        self.stop(worker)
+
+    def stop(self, _: Any) -> None:  # noqa: ANN401 - as above
+        """End before the pool does; the lock goes with the process."""
+        if _process.parent is not None:
+            _process.parent.close()
+
+
+class _Process:
+    """What this process is: a worker's parent, or, after the fork, one of its children."""
+
+    def __init__(self) -> None:
+        self.parent: Parent | None = None
+        self.child: Child | None = None
+        self.is_retired = False
+        self.complained_at = float("-inf")
+
+
+_process = _Process()
+
+
+def _make_app() -> Celery:
+    try:
+        loaded = load_settings()
+    except ConfigurationError as error:
+        sys.exit(_refuse(error))
+    made = Celery("lookalike", broker=loaded.broker)
+    made.conf.update(
+        accept_content=["json"],
+        broker_connection_max_retries=None,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={"socket_timeout": 10, "socket_connect_timeout": 5, "socket_keepalive": True},
+        result_backend=None,
+        task_acks_late=False,
+        task_default_queue=Names(loaded.archive).queue,
+        task_ignore_result=True,
+        task_serializer="json",
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_concurrency=loaded.concurrency,
+        worker_enable_remote_control=False,
+        worker_prefetch_multiplier=1,
+        worker_proc_alive_timeout=60.0,
+        worker_send_task_events=False,
+    )
+    made.steps["worker"].add(SweeperStep)
+    made.settings = loaded
+    return made
+
+
+def _refuse(error: ConfigurationError) -> int:
+    sys.stderr.write(f"lookalike: {error}\n")
+    return error.exit_status
+
+
+app = _make_app()
+_names = Names(app.settings.archive)
+
+
+def _wake(client: Any) -> bool:  # noqa: ANN401 - redis-py's client, sync
+    return wake_up(client, _names, app)
+
+
+@worker_init.connect
+def _open_parent(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's worker has no type
+    # Workers have nothing to tell each other; as options these work for `celery -A worker.app worker` too.
+    sender.options.update(without_gossip=True, without_mingle=True, without_heartbeat=True)
+    _process.parent = Parent(app.settings)
+    try:
+        _process.parent.open()
+    except ConfigurationError as error:
+        raise SystemExit(_refuse(error)) from None
+
+
+@worker_shutting_down.connect
+def _begin_stop(**_: object) -> None:
+    if _process.parent is not None:
+        _process.parent.begin_stop()
+
+
+@worker_process_init.connect
+def _become_child(**_: object) -> None:
+    if sys.platform == "linux":
+        # A child never outlives its parent, whatever it is doing.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    limit_memory(app.settings.child_memory)
+    if _process.parent is not None:
+        _process.parent.lock.leave_to_parent()
+
+
+@worker_process_shutdown.connect
+def _close_child(**_: object) -> None:
+    if _process.child is not None:
+        _process.child.close()
+
+
+@app.task(name=DRAIN_TASK)  # type: ignore[untyped-decorator]  # Celery has no types
+def drain() -> None:
+    """Work on the archive's streams until nothing waits; without arguments, since the streams carry the work."""
+    parent = _process.parent
+    if parent is None or _process.is_retired:
+        return
+    try:
+        if _process.child is None:
+            _process.child = Child(
+                app.settings, uuid=parent.uuid, parent=parent.lock.name, wake=_wake, stopping=parent.is_stopping
+            )
+        _process.child.drain()
+    except ArchiveMissingError as error:
+        if time.monotonic() - _process.complained_at >= _TELL_EVERY_S:
+            _process.complained_at = time.monotonic()
+            logger.error("work stopped: %s", error)  # noqa: TRY400 - the server, not this line, is the cause
+    except (RedisError, OSError) as error:
+        logger.warning("drain ended: %s", type(error).__name__)
+    if _process.child is not None and _process.child.pipeline.images >= app.settings.images_per_child:
+        _retire(_process.child)
+
+
+def _retire(child: Child) -> None:
+    """End this process once its task has been answered; Celery forks another one.
+
+    Memory that decoders written in C have lost comes back this way. Celery's own limit counts tasks, not images.
+    """
+    _process.is_retired = True
+    _process.child = None
+    child.close()
+    threading.Thread(target=partial(_exit_after, _RETIRE_AFTER_S), daemon=True).start()
+
+
+def _exit_after(seconds: float) -> None:
+    time.sleep(seconds)
+    os._exit(EX_RECYCLE)

@@ -1,0 +1,105 @@
+"""What the parent process of a worker does: opens the archive, sweeps each second, stops its children in good time.
+
+The children are forked from it, so what it loads they share, and a byte of shared memory tells them to stop: they never
+hear of a signal that reaches the parent.
+"""
+
+import logging
+import mmap
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+import billiard
+import redis
+from redis.exceptions import AuthenticationError, RedisError
+
+from producer.server import connect
+from worker.archive import KnownArchives, Recipe, open_archive
+from worker.hashing import golden_hashes, warm_up
+from worker.keyspace import Keyspace
+from worker.notes import ParentLock, clear_notes
+from worker.phash import RECIPE
+from worker.scripts import Scripts
+from worker.settings import Settings
+from worker.sweeper import Sweeper
+
+logger = logging.getLogger(__name__)
+
+RECONNECT_S = 1.0
+TELL_EVERY_S = 60.0
+
+
+class Parent:
+    """The parent's side of one worker. `is_stopping` is readable in every child."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._keys = Keyspace(settings.archive)
+        self._stop_byte = mmap.mmap(-1, 1)
+        self.client = connect(settings.redis_url.get_secret_value())
+        self.lock = ParentLock(settings.state_dir)
+        self.uuid = ""
+        self._sweeper: Sweeper | None = None
+
+    def open(self) -> None:
+        """Warm up what all children share, and open the archive; waits for its server as long as it takes.
+
+        Raises:
+            ConfigurationError: The archive is not the one that this machine may serve.
+        """
+        warm_up()
+        recipe = Recipe(RECIPE, golden_hashes())
+        known = KnownArchives(self._settings.state_dir)
+        told_at = float("-inf")
+        while True:
+            try:
+                self.uuid = open_archive(self.client, keys=self._keys, recipe=recipe, known=known)
+            except (RedisError, OSError) as error:
+                if time.monotonic() - told_at >= TELL_EVERY_S:
+                    refused = "refuses the password" if isinstance(error, AuthenticationError) else "is not reachable"
+                    logger.warning("the server %s (%s); trying again each second", refused, error)
+                    told_at = time.monotonic()
+                time.sleep(RECONNECT_S)
+            else:
+                return
+
+    def start_sweeping(self, wake: Callable[[redis.Redis], object]) -> None:
+        """Sweep each second from now on."""
+        self._sweeper = Sweeper(
+            Scripts(self.client, keys=self._keys, uuid=self.uuid),
+            keys=self._keys,
+            lease_s=self._settings.lease,
+            failures_keep=self._settings.failures_keep,
+            state_dir=self._settings.state_dir,
+            parent=self.lock,
+            worker=f"{socket.gethostname()}-{self.lock.name}",
+            wake=lambda: wake(self.client),
+        )
+        self._sweeper.start()
+
+    def is_stopping(self) -> bool:
+        """Tell whether the worker stops; cheap, and true in every child at the same moment."""
+        return self._stop_byte[0] != 0
+
+    def begin_stop(self) -> None:
+        """Tell the children to give back what they hold; a second signal ends everything at once."""
+        self._stop_byte[0] = 1
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end_at_once)
+
+    def close(self) -> None:
+        """Stop sweeping and let go of the lock: the children have ended."""
+        if self._sweeper is not None:
+            self._sweeper.stop()
+        self.lock.close()
+        self.client.close()
+
+    def _end_at_once(self, number: int, _: object) -> None:
+        # Nobody shall take a child that is killed here for one that its image has killed.
+        clear_notes(self._settings.state_dir, uuid=self.uuid, parent=self.lock.name)
+        for process in billiard.active_children():
+            os.kill(process.pid, signal.SIGKILL)
+        os._exit(128 + number)
