@@ -63,12 +63,23 @@ class PermanentError(ImageError):
 class TransientError(ImageError):
     """Raised when the same entry may succeed later; it waits in `delayed`.
 
-    `retry_after_s` is the server's own wish in seconds, where it had one.
+    `retry_after_s` is the server's own wish in seconds, where it had one. `host` is the host that failed, which is not
+    that of the image where a redirect led elsewhere. `costs_attempt` is False where nothing was asked, because the host
+    is left alone for a while.
     """
 
-    def __init__(self, detail: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        retry_after_s: float | None = None,
+        host: str | None = None,
+        costs_attempt: bool = True,
+    ) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+        self.host = host
+        self.costs_attempt = costs_attempt
 
 
 class BadEntryError(PermanentError):
@@ -108,9 +119,15 @@ class HttpStatusError(PermanentError):
 
 
 class HttpStatusLaterError(TransientError):
-    """Raised when the host answered 408, 425, 429 or a server error."""
+    """Raised when the host answered 408, 425, 429 or a server error; `status` is its answer."""
 
     reason = "http_status"
+
+    def __init__(
+        self, detail: str, *, status: int, retry_after_s: float | None = None, host: str | None = None
+    ) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s, host=host)
+        self.status = status
 
 
 class TlsError(PermanentError):
@@ -121,6 +138,12 @@ class TlsError(PermanentError):
 
 class UnreachableError(TransientError):
     """Raised when the host's name, its port or its connection failed."""
+
+    reason = "unreachable"
+
+
+class MissingFileError(PermanentError):
+    """Raised when a file: URL names nothing that can be read."""
 
     reason = "unreachable"
 

@@ -42,20 +42,34 @@ class Settings(BaseSettings):
         description="Folder of the notes on who decodes what, and of known archives; must outlive a container",
     )
     cache_dir: Path = Field(
-        default_factory=_default_cache_dir, description="Folder of the index's files, shared by all workers of a machine"
+        default_factory=_default_cache_dir,
+        description="Folder of the index's files, shared by all workers of a machine",
     )
 
     concurrency: int = Field(2, ge=1, le=256, description="Child processes of a worker")
-    max_distance: int = Field(10, ge=0, le=16, description="Bits, inclusive: hashes this near are look-alikes")
+    max_distance: int = Field(
+        10, ge=0, le=16, description="Bits, inclusive: hashes this near are look-alikes"
+    )
     window: int = Field(256, ge=8, le=4096, description="Images in flight in one child")
     window_bytes: int = Field(
-        64 * 2**20, ge=2**20, description="Bytes of arrived, unhashed downloads in one child; beyond, one reads on"
+        64 * 2**20,
+        ge=2**20,
+        description="Bytes of arrived, unhashed downloads in one child; beyond, one reads on",
     )
-    lease: float = Field(30.0, ge=1, le=3600, description="Seconds after which an entry nobody renews is taken over")
-    linger: float = Field(0.5, ge=0, le=60, description="Seconds that an idle drain waits for more before it returns")
-    images_per_child: int = Field(20_000, ge=1, description="Images after which a child is replaced by a fresh one")
+    lease: float = Field(
+        30.0, ge=1, le=3600, description="Seconds after which an entry nobody renews is taken over"
+    )
+    linger: float = Field(
+        0.5, ge=0, le=60, description="Seconds that an idle drain waits for more before it returns"
+    )
+    images_per_child: int = Field(
+        20_000, ge=1, description="Images after which a child is replaced by a fresh one"
+    )
     decode_timeout: float = Field(
-        20.0, ge=0.1, le=3600, description="Seconds for decoding and hashing one image; then the child ends itself"
+        20.0,
+        ge=0.1,
+        le=3600,
+        description="Seconds for decoding and hashing one image; then the child ends itself",
     )
     child_memory: int = Field(
         2**30, ge=2**27, description="Bytes of private memory that one child may allocate (RLIMIT_DATA)"
@@ -63,11 +77,15 @@ class Settings(BaseSettings):
 
     connect_timeout: float = Field(10.0, gt=0, le=600, description="Seconds to connect")
     read_timeout: float = Field(10.0, gt=0, le=600, description="Seconds without a byte")
-    download_timeout: float = Field(30.0, gt=0, le=3600, description="Seconds for one download in all, redirects included")
+    download_timeout: float = Field(
+        30.0, gt=0, le=3600, description="Seconds for one download in all, redirects included"
+    )
     max_bytes: int = Field(20 * 2**20, ge=1024, description="Bytes of one body")
     max_pixels: int = Field(50_000_000, ge=1, description="Pixels of one bitmap, width times height")
     max_redirects: int = Field(5, ge=0, le=30, description="Redirects that one download may follow")
-    host_concurrency: int = Field(32, ge=1, le=1024, description="Downloads at a time from one host and child")
+    host_concurrency: int = Field(
+        32, ge=1, le=1024, description="Downloads at a time from one host and child"
+    )
     file_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="Folders, separated by `:`, under which file: URLs are read; none by default"
     )
@@ -79,15 +97,24 @@ class Settings(BaseSettings):
         description="Who asks, and how to reach them: sent with every download",
     )
 
-    retry_for: float = Field(86_400, ge=0, description="Seconds after the first attempt in which an image is tried again")
-    retry_base: float = Field(2.0, gt=0, description="Seconds: upper bound of the first wait, doubled by each attempt")
-    retry_cap: float = Field(900.0, gt=0, description="Seconds: upper bound of any wait (full jitter below it)")
+    retry_for: float = Field(
+        86_400, ge=0, description="Seconds after the first attempt in which an image is tried again"
+    )
+    retry_base: float = Field(
+        2.0, gt=0, description="Seconds: upper bound of the first wait, doubled by each attempt"
+    )
+    retry_cap: float = Field(
+        900.0, gt=0, description="Seconds: upper bound of any wait (full jitter below it)"
+    )
     alerts_keep: int = Field(100_000, ge=1, description="Alerts kept in the stream")
     failures_keep: int = Field(1_000_000, ge=1, description="Failures kept in the stream")
     trust_phash: bool = Field(
-        default=False, description="Take the phash that a producer sends along instead of downloading the image"
+        default=False,
+        description="Take the phash that a producer sends along instead of downloading the image",
     )
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged")
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged"
+    )
 
     @field_validator("file_roots", mode="before")
     @classmethod
@@ -97,7 +124,11 @@ class Settings(BaseSettings):
     @field_validator("allow_networks", mode="before")
     @classmethod
     def _split_networks(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
 
     @field_validator("archive")
     @classmethod

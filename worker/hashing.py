@@ -1,0 +1,151 @@
+"""The bytes of one image in, what is known of it out: pHash, size, format, digest.
+
+The bytes alone decide what they are, never a name or a Content-Type, and the size that their header announces is checked
+before a pixel is decoded. Of an animation only the first frame is decoded.
+"""
+
+import warnings
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.util import find_spec
+from io import BytesIO
+
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from worker.errors import (
+    BrokenImageError,
+    EmptyBodyError,
+    NotAnImageError,
+    TooLargeError,
+    UnhashableError,
+)
+from worker.golden import golden_images
+from worker.phash import compute_phash, has_low_information
+
+FORMATS = tuple(
+    str(plugin.format)
+    for plugin in (
+        JpegImagePlugin.JpegImageFile,
+        PngImagePlugin.PngImageFile,
+        WebPImagePlugin.WebPImageFile,
+        GifImagePlugin.GifImageFile,
+        AvifImagePlugin.AvifImageFile,
+        BmpImagePlugin.BmpImageFile,
+    )
+)
+"""What is decoded. Pillow knows forty more, with interpreters (EPS), references to files and rare code among them."""
+
+PREFIX_BYTES = 16
+
+
+@dataclass(frozen=True)
+class HashedImage:
+    """What one image's bytes tell."""
+
+    phash: int
+    width: int
+    height: int
+    format: str
+    low_information: bool
+    sha256: bytes
+
+
+def hash_image(body: bytes, *, max_pixels: int) -> HashedImage:
+    """Decode `body` and hash it.
+
+    Raises:
+        EmptyBodyError: There is no byte.
+        NotAnImageError: The bytes begin like none of the formats that are decoded.
+        TooLargeError: The bitmap has more than `max_pixels`, or does not fit into the memory of this process.
+        BrokenImageError: The bytes begin like an image and cannot be decoded to the end of its first frame.
+        UnhashableError: The decoded image cannot be turned into luma.
+    """
+    if not body:
+        raise EmptyBodyError("no byte in the body")
+    # Pillow keeps its limits in variables that any import may set; they must not decide about an image.
+    Image.MAX_IMAGE_PIXELS = None
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    image = _decode(body, max_pixels=max_pixels)
+    width, height = image.size
+    try:
+        phash = compute_phash(image)
+    except MemoryError:
+        raise TooLargeError(f"{width} x {height} pixels do not fit into memory") from None
+    except (ValueError, OSError) as error:
+        raise UnhashableError(f"mode {image.mode} has no luma: {_told(error)}") from None
+    return HashedImage(
+        phash=phash,
+        width=width,
+        height=height,
+        format="JPEG" if image.format == "MPO" else image.format or "",
+        low_information=has_low_information(phash),
+        sha256=sha256(body).digest(),
+    )
+
+
+def warm_up() -> None:
+    """Load what the first image would otherwise wait for, and settle Pillow for a worker."""
+    if find_spec("pillow_heif") is not None:
+        _register_heif()
+    # One decoder thread: a child is one core's work, and stacks count into its memory.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    # Odd metadata is no news in a feed of strangers' files.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    golden_hashes()
+
+
+def golden_hashes() -> dict[str, str]:
+    """Hash the golden images: the same on every machine whose hashes are those of the archive."""
+    return {
+        name: f"{hash_image(body, max_pixels=2**20).phash:016x}" for name, body in golden_images().items()
+    }
+
+
+def _decode(body: bytes, *, max_pixels: int) -> Image.Image:
+    """Open and load the first frame."""
+    try:
+        image = Image.open(BytesIO(body), formats=_formats())
+        width, height = image.size
+        if width * height > max_pixels:
+            raise TooLargeError(f"{width} x {height} pixels: at most {max_pixels}")
+        image.load()
+    except TooLargeError:
+        raise
+    except MemoryError:
+        raise TooLargeError("the image does not fit into the memory of a worker") from None
+    except Exception as error:  # noqa: BLE001  # of hostile files every 22nd raises something unexpected
+        if isinstance(error, UnidentifiedImageError) and not _begins_like_an_image(body):
+            raise NotAnImageError("the bytes begin like no image that is decoded") from None
+        raise BrokenImageError(f"cannot be decoded: {_told(error)}") from None
+    return image
+
+
+def _begins_like_an_image(body: bytes) -> bool:
+    prefix = body[:PREFIX_BYTES]
+    return any(
+        accept is not None and accept(prefix) for _, accept in (Image.OPEN[name] for name in _formats())
+    )
+
+
+def _formats() -> tuple[str, ...]:
+    return (*FORMATS, "HEIF") if "HEIF" in Image.OPEN else FORMATS
+
+
+def _register_heif() -> None:
+    import pillow_heif  # noqa: PLC0415  # an extra
+
+    pillow_heif.register_heif_opener(thumbnails=False)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:120]}"
