@@ -8,6 +8,7 @@ from functools import partial
 
 import redis
 
+from worker.addresses import Endpoint
 from worker.alerts import Publisher
 from worker.clusters import Clusters
 from producer.server import connect
@@ -20,7 +21,7 @@ from worker.ownership import LeaseKeeper, Ownership
 from worker.pipeline import Pipeline
 from worker.replica import Replica
 from worker.scripts import Scripts
-from worker.settings import Settings
+from worker.settings import Settings, own_endpoints
 from worker.sweeper import sweep_archive
 
 
@@ -48,7 +49,7 @@ class Child:
         ownership = Ownership(scripts, keys=keys, consumer=consumer, lease_s=settings.lease)
         self._note = Note(settings.state_dir, uuid=uuid, consumer=consumer, parent=parent)
         self._leases = LeaseKeeper(ownership, on_error=_ignore)
-        self._fetcher = Fetcher(FetchLimits.from_settings(settings))
+        self._fetcher = Fetcher(_fetch_limits(settings))
         self._downloads = Downloads(
             self._fetcher,
             window=settings.window,
@@ -84,6 +85,20 @@ class Child:
         self._replica.close()
         self._note.close()
         self.client.close()
+
+
+def _fetch_limits(settings: Settings) -> FetchLimits:
+    return FetchLimits(
+        connect_timeout_s=settings.connect_timeout,
+        read_timeout_s=settings.read_timeout,
+        download_timeout_s=settings.download_timeout,
+        max_bytes=settings.max_bytes,
+        max_redirects=settings.max_redirects,
+        file_roots=settings.file_roots,
+        allow_networks=settings.allow_networks,
+        user_agent=settings.user_agent,
+        refused_endpoints=tuple(Endpoint(host, port) for host, port in own_endpoints(settings)),
+    )
 
 
 def _ignore(_: Exception) -> None:

@@ -78,6 +78,11 @@ class Downloads:
         return len(self._known)
 
     @property
+    def ready(self) -> int:
+        """Downloads that have ended and were not handed out yet."""
+        return self._ended.qsize() + sum(len(waiting) for waiting in self._arrived)
+
+    @property
     def parked(self) -> int:
         """Downloads that wait for their host."""
         return self._parked_count

@@ -300,7 +300,7 @@ class Pipeline:
             entry, history, image_id, error = self._failed[-1]
             first_ms = history.first_seen_at_ms or time() * 1000
             may_wait_s = first_ms / 1000 + self._settings.retry_for - time()
-            attempts = history.attempts + 1
+            attempts = history.attempts + (error.costs_attempt if isinstance(error, TransientError) else 1)
             if isinstance(error, TransientError) and may_wait_s > 0:
                 delay_s = retry_delay_s(error, attempts=attempts, settings=self._settings)
                 self._ownership.retry(

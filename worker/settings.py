@@ -6,6 +6,7 @@
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -28,7 +29,7 @@ def _default_state_dir() -> Path:
 class Settings(BaseSettings):
     """The settings of one process. The environment variable of a field is `LOOKALIKE_` and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     redis_url: SecretStr = Field(
         SecretStr("redis://localhost:6379/0"), description="The server that holds streams and archive"
@@ -147,6 +148,13 @@ class Settings(BaseSettings):
         if self.broker_url is not None:
             return self.broker_url.get_secret_value()
         return default_broker_url(self.redis_url.get_secret_value())
+
+
+def own_endpoints(settings: Settings) -> tuple[tuple[str, int], ...]:
+    """Give host and port of the service's own servers, which no image may name."""
+    urls = (settings.redis_url.get_secret_value(), settings.broker)
+    parts = [urlsplit(url) for url in urls if urlsplit(url).hostname]
+    return tuple(dict.fromkeys((str(part.hostname), part.port or 6379) for part in parts))
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -1,0 +1,158 @@
+"""Real parts for every test: a Valkey server, workers in processes of their own, an HTTP server of images."""
+
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import redis
+
+from producer import Producer
+from producer.server import connect
+from worker.archive import KnownArchives, Recipe, open_archive
+from worker.embedded import IN_MEMORY, EmbeddedServer
+from worker.hashing import golden_hashes
+from worker.image_server import ImageServer
+from worker.keyspace import Keyspace
+from worker.phash import RECIPE
+from worker.processes import start_worker, stop_worker
+from worker.scripts import Scripts
+from worker.statistics import read_stats, read_status
+
+DEMO_FOLDER = Path(__file__).parent.parent / "demo"
+ARCHIVE = "test"
+Deadline = Callable[..., None]
+
+
+def wait_until(condition: Callable[[], object], *, timeout_s: float = 20.0, what: str = "") -> None:
+    """Wait until `condition` holds, or fail with `what` never came."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail(f"never came in {timeout_s} s: {what or condition}")
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def _session_server() -> Iterator[EmbeddedServer]:
+    home = Path(tempfile.mkdtemp(prefix="lookalike-test-"))
+    with EmbeddedServer(home, config=IN_MEMORY) as server:
+        yield server
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def server(_session_server: EmbeddedServer) -> EmbeddedServer:
+    """A running server without a key in any database."""
+    with connect(_session_server.url) as client:
+        client.flushall()
+    return _session_server
+
+
+@pytest.fixture
+def own_server() -> Iterator[EmbeddedServer]:
+    """A server of this test alone, for tests that kill, restart or fill it; it keeps all that it acknowledged."""
+    home = Path(tempfile.mkdtemp(prefix="lookalike-test-"))
+    config = {"appendonly": "yes", "appendfsync": "always", "save": "", "maxmemory-policy": "noeviction"}
+    with EmbeddedServer(home, config=config) as server:
+        yield server
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def client(server: EmbeddedServer) -> Iterator[redis.Redis]:
+    """A connection to the empty server."""
+    with connect(server.url) as connection:
+        yield connection
+
+
+@pytest.fixture
+def keys() -> Keyspace:
+    """The keys of the archive that tests use."""
+    return Keyspace(ARCHIVE)
+
+
+@pytest.fixture
+def uuid(client: redis.Redis, keys: Keyspace, tmp_path: Path) -> str:
+    """The uuid of a fresh archive."""
+    recipe = Recipe(RECIPE, golden_hashes())
+    return open_archive(client, keys=keys, recipe=recipe, known=KnownArchives(tmp_path / "known"))
+
+
+@pytest.fixture
+def scripts(client: redis.Redis, keys: Keyspace, uuid: str) -> Scripts:
+    """The scripts of a fresh archive."""
+    return Scripts(client, keys=keys, uuid=uuid)
+
+
+@pytest.fixture
+def producer(server: EmbeddedServer) -> Iterator[Producer]:
+    """A producer for the archive that tests use."""
+    with Producer(server.url, ARCHIVE) as made:
+        yield made
+
+
+@pytest.fixture
+def demo_images() -> Iterator[ImageServer]:
+    """An HTTP server of the demo images."""
+    with ImageServer(DEMO_FOLDER) as images:
+        yield images
+
+
+class Service:
+    """Workers on a server, and what one waits for."""
+
+    def __init__(self, server: EmbeddedServer, home: Path, stack: ExitStack) -> None:
+        self.server = server
+        self.home = home
+        self.log = home / "worker.log"
+        self.keys = Keyspace(ARCHIVE)
+        self.client = stack.enter_context(connect(server.url))
+        self._stack = stack
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings of a worker and of a verb for this service."""
+        return {
+            "LOOKALIKE_REDIS_URL": self.server.url,
+            "LOOKALIKE_BROKER_URL": "",
+            "LOOKALIKE_ARCHIVE": ARCHIVE,
+            "LOOKALIKE_STATE_DIR": str(self.home / "state"),
+            "LOOKALIKE_CACHE_DIR": str(self.home / "cache"),
+            "LOOKALIKE_ALLOW_NETWORKS": "127.0.0.0/8",
+        }
+
+    def start_worker(self, *, concurrency: int = 2, **settings: str) -> subprocess.Popen[bytes]:
+        """Start a worker; `settings` are those of the service's environment and beyond."""
+        process = start_worker({**self.environment, **settings}, concurrency=concurrency, log=self.log)
+        self._stack.callback(stop_worker, process)
+        return process
+
+    def wait_done(self, *, images: int, timeout_s: float = 30.0) -> dict[str, int]:
+        """Wait until so many images have ended, recorded or failed, and nothing is on its way; give the counts."""
+
+        def is_done() -> bool:
+            status, stats = read_status(self.client, self.keys), read_stats(self.client, self.keys)
+            is_empty = not any(status["waiting"].values()) and not status["in_flight"] and not status["delayed"]
+            return is_empty and stats["images"] + stats["failures"] >= images
+
+        wait_until(is_done, timeout_s=timeout_s, what=f"{images} images done; see {self.log}")
+        return read_stats(self.client, self.keys)
+
+
+@pytest.fixture
+def service(server: EmbeddedServer, tmp_path: Path) -> Iterator[Service]:
+    """A service without a worker yet, on the empty server."""
+    with ExitStack() as stack:
+        yield Service(server, tmp_path, stack)
+
+
+@pytest.fixture
+def own_service(own_server: EmbeddedServer, tmp_path: Path) -> Iterator[Service]:
+    """A service without a worker yet, on a server that the test may kill."""
+    with ExitStack() as stack:
+        yield Service(own_server, tmp_path, stack)

@@ -1,0 +1,51 @@
+"""The main job, end to end: real images, a real server, real workers; compared with brute force over the manifest."""
+
+import csv
+import json
+import subprocess
+import sys
+from itertools import combinations
+from pathlib import Path
+
+DEMO = Path(__file__).parent.parent.parent / "demo"
+
+
+def _manifest() -> dict[str, int]:
+    with (DEMO / "manifest.csv").open() as file:
+        return {row["file"]: int(row["phash"], 16) for row in csv.DictReader(file)}
+
+
+def _brute_force(hashes: dict[str, int]) -> set[frozenset[str]]:
+    return {
+        frozenset(pair)
+        for pair in combinations(hashes, 2)
+        if (hashes[pair[0]] ^ hashes[pair[1]]).bit_count() <= 10
+    }
+
+
+def test_the_demo_reports_exactly_the_pairs_that_brute_force_finds(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-m", "worker.cli", "demo", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
+    )
+
+    events = [json.loads(line) for line in run.stdout.splitlines()]
+    near = sum(match["images"] for event in events for match in event["data"]["matches"])
+    equal = sum(event["data"]["earlier_copies"] for event in events)
+    named = {
+        frozenset((_name(event["data"]["image"]), _name(other)))
+        for event in events
+        for other in event["data"]["copies"] + [match["sample"] for match in event["data"]["matches"]]
+    }
+    expected = _brute_force(_manifest())
+    assert (near, equal, len(expected)) == (16, 13, 29)
+    assert named <= expected
+    assert list(tmp_path.iterdir()) == []
+
+
+def _name(image: dict[str, str]) -> str:
+    return image["url"].rpartition("/")[2]

@@ -1,0 +1,96 @@
+"""The command `lookalike`: its verbs, each loaded when it is used, and what all of them do about errors."""
+
+import sys
+from importlib import import_module
+
+import click
+
+VERBS = {
+    "demo": ("worker.commands.demo", "Send images through the real service and watch the alerts."),
+    "up": ("worker.commands.up", "Run everything on this machine, in one terminal."),
+    "worker": ("worker.commands.worker", "Run a worker."),
+    "enqueue": ("producer.cli", "Put image URLs onto a lane."),
+    "alerts": ("worker.commands.alerts", "Show alerts, or follow them."),
+    "search": ("worker.commands.search", "Find what looks like a URL, a file or a hash."),
+    "clusters": ("worker.commands.clusters", "List clusters by size, or show one."),
+    "stats": ("worker.commands.stats", "Count images, clusters, alerts and failures."),
+    "status": ("worker.commands.status", "Tell what waits and who works."),
+    "failures": ("worker.commands.failures", "List what could not be done and why; try it again."),
+    "archive": ("worker.commands.archive", "Show the archive; accept a new one."),
+}
+"""Each verb: the module that has a command of this name, and what it does."""
+
+
+class Verbs(click.Group):
+    """Loads a verb's module when the verb is used, so that `enqueue` needs nothing that a worker needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """List the verbs in the order in which one meets them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        """Load one verb."""
+        if cmd_name not in VERBS:
+            return None
+        try:
+            module = import_module(VERBS[cmd_name][0])
+        except ModuleNotFoundError as error:
+            if error.name and error.name.split(".")[0] in ("worker", "producer"):
+                raise
+            raise click.ClickException(
+                f"`{cmd_name}` needs {error.name}: install lookalike[worker,embedded]"
+            ) from None
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """List the verbs without loading any of them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, told) for name, (_, told) in VERBS.items()])
+
+
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Settings are environment variables LOOKALIKE_…; docs/settings.md lists them.",
+)
+@click.version_option(package_name="lookalike")
+def lookalike() -> None:
+    """Find repeated images in a live feed: exact near-duplicate search over perceptual hashes."""
+
+
+def main() -> None:
+    """Run the command; end with 69 where a server is missing and 78 where a setting forbids the start."""
+    # Imported here: redis-py costs 60 ms, and errors are the same for every verb.
+    from redis.exceptions import ConnectionError as RedisConnectionError  # noqa: PLC0415
+    from redis.exceptions import RedisError, TimeoutError as RedisTimeoutError  # noqa: PLC0415
+
+    from worker.errors import ServiceError  # noqa: PLC0415
+
+    try:
+        lookalike(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as leave:
+        sys.exit(leave.exit_code)
+    except ServiceError as error:
+        click.echo(f"lookalike: {error}", err=True)
+        sys.exit(error.exit_status)
+    except (RedisConnectionError, RedisTimeoutError) as error:
+        click.echo(f"lookalike: the server is not reachable ({error}): is it running? LOOKALIKE_REDIS_URL names it", err=True)
+        sys.exit(69)
+    except RedisError as error:
+        click.echo(f"lookalike: the server refused: {error}", err=True)
+        sys.exit(69)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""`lookalike worker`: one worker, the same as `celery -A worker.app worker`."""
+
+import os
+import secrets
+
+import click
+
+from producer.server import REDIS_URL
+from worker.commands.session import find_settings
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lookalike worker
+  lookalike worker --concurrency 4
+  celery -A worker.app worker            # the same worker"""
+)
+@click.option("--concurrency", type=click.IntRange(1, 256), help="Child processes.  [default: LOOKALIKE_CONCURRENCY, 2]")
+def worker(concurrency: int | None) -> None:
+    """Run a worker: download, hash, file, search and alert until it is stopped.
+
+    SIGTERM and Ctrl-C give back what is in flight within 3 seconds; a second one ends at once.
+    """
+    settings = find_settings()
+    os.environ[REDIS_URL] = settings.redis_url.get_secret_value()
+    from worker.app import app  # noqa: PLC0415 - the app reads its settings from the environment
+
+    app.worker_main(
+        [
+            "--quiet",
+            "worker",
+            f"--hostname=lookalike-{secrets.token_hex(4)}@%h",
+            f"--concurrency={concurrency or settings.concurrency}",
+            f"--loglevel={settings.log_level}",
+        ]
+    )

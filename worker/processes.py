@@ -1,0 +1,43 @@
+"""Runs a worker as a process of its own beside us: for `up`, the demo and the tests."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+STOP_TIMEOUT_S = 10.0
+
+
+def start_worker(
+    environment: Mapping[str, str], *, concurrency: int, log: Path | IO[bytes] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a worker in a session of its own: a Ctrl-C in the terminal reaches only us, and we stop it in order.
+
+    `environment` holds settings beyond our own; the output goes to `log`, by default to our stderr.
+    """
+    output: IO[bytes] | int = sys.stderr.fileno() if log is None else log.open("ab") if isinstance(log, Path) else log
+    try:
+        return subprocess.Popen(  # noqa: S603 - ourselves
+            [sys.executable, "-m", "worker.cli", "worker", "--concurrency", str(concurrency)],
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    finally:
+        if isinstance(log, Path) and not isinstance(output, int):
+            output.close()
+
+
+def stop_worker(process: subprocess.Popen[bytes]) -> None:
+    """Stop a worker in good order; by force where it takes too long."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
