@@ -137,7 +137,9 @@ class Service:
 
         def is_done() -> bool:
             status, stats = read_status(self.client, self.keys), read_stats(self.client, self.keys)
-            is_empty = not any(status["waiting"].values()) and not status["in_flight"] and not status["delayed"]
+            is_empty = (
+                not any(status["waiting"].values()) and not status["in_flight"] and not status["delayed"]
+            )
             return is_empty and stats["images"] + stats["failures"] >= images
 
         wait_until(is_done, timeout_s=timeout_s, what=f"{images} images done; see {self.log}")

@@ -71,6 +71,8 @@ class AlertReader:
         consumer: Name of this reader within the group; unique among the readers that run at the same time.
         start: Where a new group begins: "0" for all that is kept, "$" for what comes from now on.
         take_over_after_s: What another reader of the group has not acknowledged for so long is read again here.
+
+    `missed` counts the alerts that were trimmed away before the group read them, as far as this reader has noticed.
     """
 
     def __init__(  # noqa: PLR0913 - each has its own meaning and the last two have defaults
@@ -83,17 +85,18 @@ class AlertReader:
         start: str = "0",
         take_over_after_s: float = 60.0,
     ) -> None:
-        self._client = client
+        self._client: Any = client  # redis-py's types are unions of all that any setting could give
         self._stream = Keyspace(archive).alerts
         self._group = group
         self._consumer = consumer
         self._start = start
         self._take_over_ms = int(take_over_after_s * 1000)
+        self.missed = 0
 
     def read(self, *, limit: int = 100, wait_s: float = 1.0) -> list[Alert]:
         """Give up to `limit` alerts: first those that a dead reader left, then new ones; wait for the first.
 
-        An alert that was trimmed away before anybody acknowledged it is dropped; `missed` tells how many.
+        Where the trim has passed the group, `missed` grows by the alerts that nobody of it will ever read.
         """
         try:
             return self._left_behind(limit) or self._new(limit, wait_s)
@@ -108,33 +111,6 @@ class AlertReader:
         if alerts:
             self._client.xack(self._stream, self._group, *(alert.entry_id for alert in alerts))
 
-    def missed(self) -> int | None:
-        """Count the alerts that were trimmed away before this group read them.
-
-        0 while the group has kept pace; None where the server cannot tell (entries were deleted by hand).
-        """
-        try:
-            facts = self._client.xinfo_stream(self._stream)
-            groups = {row["name"]: row for row in self._client.xinfo_groups(self._stream)}
-        except ResponseError:
-            return 0
-        mine = groups.get(self._group.encode()) or groups.get(self._group)
-        if mine is None:
-            return 0
-        entries_read, lag = mine.get("entries-read"), mine.get("lag")
-        if entries_read is None or lag is None:
-            return None
-        kept_unread = self._count_after(mine["last-delivered-id"])
-        return max(0, int(facts["entries-added"]) - int(entries_read) - kept_unread)
-
-    def _count_after(self, entry_id: bytes | str) -> int:
-        last = entry_id.decode() if isinstance(entry_id, bytes) else entry_id
-        count, start = 0, f"({last}"
-        while page := self._client.xrange(self._stream, min=start, max="+", count=1000):
-            count += len(page)
-            start = f"({page[-1][0].decode()}"
-        return count
-
     def _left_behind(self, limit: int) -> list[Alert]:
         reply = self._client.xautoclaim(
             self._stream, self._group, self._consumer, min_idle_time=self._take_over_ms, count=limit
@@ -142,6 +118,7 @@ class AlertReader:
         return [_read_entry(entry_id, fields) for entry_id, fields in reply[1] if fields]
 
     def _new(self, limit: int, wait_s: float) -> list[Alert]:
+        self.missed += self._trimmed_unread()
         reply = self._client.xreadgroup(
             self._group,
             self._consumer,
@@ -151,22 +128,37 @@ class AlertReader:
         )
         return [_read_entry(entry_id, fields) for entry_id, fields in _entries(reply)]
 
+    def _trimmed_unread(self) -> int:
+        """Count the alerts that were trimmed away before this group read them; once, since a read moves past them."""
+        facts = self._client.xinfo_stream(self._stream)
+        groups = {row["name"]: row for row in self._client.xinfo_groups(self._stream)}
+        mine = groups.get(self._group.encode())
+        if mine is None or mine["entries-read"] is None or facts["first-entry"] is None:
+            return 0
+        if _order(facts["first-entry"][0]) <= _order(mine["last-delivered-id"]):
+            return 0
+        return max(0, int(facts["entries-added"]) - int(facts["length"]) - int(mine["entries-read"]))
+
     def _make_group(self) -> None:
         try:
-            self._client.xgroup_create(self._stream, self._group, id=self._start, mkstream=True)
+            # Told from the beginning, the server counts what the group has read, and so what it has missed.
+            entries_read = 0 if self._start == "0" else None
+            self._client.xgroup_create(
+                self._stream, self._group, id=self._start, mkstream=True, entries_read=entries_read
+            )
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
 
 
-def _entries(reply: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
-    """Flatten the reply of XREAD and XREADGROUP, which RESP2 gives as a list and RESP3 as a map."""
-    if not reply:
-        return []
-    if isinstance(reply, dict):
-        pages = [page for pages in reply.values() for page in pages]
-        return [entry for page in pages for entry in (page if isinstance(page, list) else [page])]
-    return [entry for _, page in reply for entry in page]
+def _entries(reply: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:  # noqa: ANN401 - redis-py gives two shapes
+    """Flatten the reply of XREADGROUP for one stream: a list with RESP2, a map with RESP3."""
+    pages = (reply or {}).values() if isinstance(reply or {}, dict) else [page for _, page in reply]
+    return [entry for page in pages for entry in (page[0] if page and isinstance(page[0], list) else page)]
+
+
+def _order(entry_id: bytes) -> tuple[int, ...]:
+    return tuple(int(part) for part in entry_id.split(b"-"))
 
 
 def _read_entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Alert:

@@ -76,7 +76,11 @@ def _make_app() -> Celery:
         accept_content=["json"],
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
-        broker_transport_options={"socket_timeout": 10, "socket_connect_timeout": 5, "socket_keepalive": True},
+        broker_transport_options={
+            "socket_timeout": 10,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+        },
         result_backend=None,
         task_acks_late=False,
         task_default_queue=Names(loaded.archive).queue,
@@ -107,7 +111,7 @@ def _wake(client: Any) -> bool:  # noqa: ANN401 - redis-py's client, sync
     return wake_up(client, _names, app)
 
 
-@worker_init.connect
+@worker_init.connect  # type: ignore[untyped-decorator]  # Celery has no types
 def _open_parent(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's worker has no type
     # Workers have nothing to tell each other; as options these work for `celery -A worker.app worker` too.
     sender.options.update(without_gossip=True, without_mingle=True, without_heartbeat=True)
@@ -118,13 +122,13 @@ def _open_parent(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's w
         raise SystemExit(_refuse(error)) from None
 
 
-@worker_shutting_down.connect
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]  # Celery has no types
 def _begin_stop(**_: object) -> None:
     if _process.parent is not None:
         _process.parent.begin_stop()
 
 
-@worker_process_init.connect
+@worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery has no types
 def _become_child(**_: object) -> None:
     if sys.platform == "linux":
         # A child never outlives its parent, whatever it is doing.
@@ -134,7 +138,7 @@ def _become_child(**_: object) -> None:
         _process.parent.lock.leave_to_parent()
 
 
-@worker_process_shutdown.connect
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]  # Celery has no types
 def _close_child(**_: object) -> None:
     if _process.child is not None:
         _process.child.close()
@@ -149,7 +153,11 @@ def drain() -> None:
     try:
         if _process.child is None:
             _process.child = Child(
-                app.settings, uuid=parent.uuid, parent=parent.lock.name, wake=_wake, stopping=parent.is_stopping
+                app.settings,
+                uuid=parent.uuid,
+                parent=parent.lock.name,
+                wake=_wake,
+                stopping=parent.is_stopping,
             )
         _process.child.drain()
     except ArchiveMissingError as error:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import redis
@@ -74,7 +75,8 @@ def server_name(client: redis.Redis) -> str:
 
 def read_archive(client: redis.Redis, keys: Keyspace) -> dict[str, str]:
     """Give the facts of the archive on the server; empty where it has none."""
-    return {name.decode(): value.decode() for name, value in client.hgetall(keys.archive_facts).items()}
+    facts: dict[Any, Any] = client.hgetall(keys.archive_facts)
+    return {name.decode(): value.decode() for name, value in facts.items()}
 
 
 def open_archive(client: redis.Redis, *, keys: Keyspace, recipe: Recipe, known: KnownArchives) -> str:
@@ -119,7 +121,9 @@ def check_recipe(facts: Mapping[str, str], recipe: Recipe) -> None:
     if facts["schema"] != SCHEMA:
         raise ConfigurationError(f"the archive has layout {facts['schema']}, this version reads {SCHEMA}")
     if facts["recipe"] != recipe.name:
-        raise ConfigurationError(f"the archive's recipe is {facts['recipe']!r}, this worker's is {recipe.name!r}")
+        raise ConfigurationError(
+            f"the archive's recipe is {facts['recipe']!r}, this worker's is {recipe.name!r}"
+        )
     golden = json.loads(facts["golden"])
     for name, phash in recipe.golden.items():
         if golden.get(name, phash) != phash:

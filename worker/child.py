@@ -8,10 +8,10 @@ from functools import partial
 
 import redis
 
+from producer.server import connect
 from worker.addresses import Endpoint
 from worker.alerts import Publisher
 from worker.clusters import Clusters
-from producer.server import connect
 from worker.downloads import Downloads
 from worker.fetch import Fetcher, FetchLimits
 from worker.keyspace import Keyspace

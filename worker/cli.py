@@ -63,7 +63,8 @@ def main() -> None:
     """Run the command; end with 69 where a server is missing and 78 where a setting forbids the start."""
     # Imported here: redis-py costs 60 ms, and errors are the same for every verb.
     from redis.exceptions import ConnectionError as RedisConnectionError  # noqa: PLC0415
-    from redis.exceptions import RedisError, TimeoutError as RedisTimeoutError  # noqa: PLC0415
+    from redis.exceptions import RedisError  # noqa: PLC0415
+    from redis.exceptions import TimeoutError as RedisTimeoutError  # noqa: PLC0415
 
     from worker.errors import ServiceError  # noqa: PLC0415
 
@@ -85,7 +86,10 @@ def main() -> None:
         click.echo(f"lookalike: {error}", err=True)
         sys.exit(error.exit_status)
     except (RedisConnectionError, RedisTimeoutError) as error:
-        click.echo(f"lookalike: the server is not reachable ({error}): is it running? LOOKALIKE_REDIS_URL names it", err=True)
+        click.echo(
+            f"lookalike: the server is not reachable ({error}): is it running? LOOKALIKE_REDIS_URL names it",
+            err=True,
+        )
         sys.exit(69)
     except RedisError as error:
         click.echo(f"lookalike: the server refused: {error}", err=True)

@@ -1,7 +1,7 @@
 """A real Valkey server of our own, on a unix socket: for `up`, for the demo and for the tests.
 
-Started in a session of its own, so that a Ctrl-C in the terminal reaches only us: the workers need the server until they
-have given back what they hold.
+Started in a session of its own, so that a Ctrl-C in the terminal reaches only us: the workers need the server
+until they have given back what they hold.
 """
 
 import fcntl

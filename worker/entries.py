@@ -72,6 +72,6 @@ def image_facts(message: ImageMessage, *, phash: int) -> ImageFacts:
         phash=phash,
         source=message.source or "",
         page_url=message.page_url or "",
-        meta=encode_meta(message.meta) if message.meta is not None else "",
+        meta=encode_meta(message.meta).decode() if message.meta is not None else "",
         scraped_at_ms=int(message.scraped_at.timestamp() * 1000) if message.scraped_at else 0,
     )

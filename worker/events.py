@@ -28,7 +28,7 @@ class Match:
     story: ClusterStory
 
 
-def write_alert(
+def write_alert(  # noqa: PLR0913 - the parts of an alert
     record: Record,
     *,
     archive: str,

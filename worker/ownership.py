@@ -48,7 +48,7 @@ class Ownership:
 
     def renew(self, entries: Iterable[Entry]) -> set[tuple[str, str]]:
         """Renew the lease of `entries`; give (stream, id) of those that are somebody else's by now."""
-        lost = set()
+        lost: set[tuple[str, str]] = set()
         for stream, pairs in _by_stream(entries).items():
             reply = self._scripts.call("renew", [stream], [self.consumer, *pairs])
             lost.update((stream, entry_id.decode()) for entry_id in reply[1:])

@@ -59,7 +59,11 @@ class Parent:
                 self.uuid = open_archive(self.client, keys=self._keys, recipe=recipe, known=known)
             except (RedisError, OSError) as error:
                 if time.monotonic() - told_at >= TELL_EVERY_S:
-                    refused = "refuses the password" if isinstance(error, AuthenticationError) else "is not reachable"
+                    refused = (
+                        "refuses the password"
+                        if isinstance(error, AuthenticationError)
+                        else "is not reachable"
+                    )
                     logger.warning("the server %s (%s); trying again each second", refused, error)
                     told_at = time.monotonic()
                 time.sleep(RECONNECT_S)

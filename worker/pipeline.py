@@ -18,7 +18,14 @@ from worker.alerts import Publisher
 from worker.clusters import Clusters, NotFiled, is_searchable
 from worker.downloads import Arrival, Downloads
 from worker.entries import Entry, History, image_facts, read_history, read_message
-from worker.errors import ArchiveMissingError, BadEntryError, IdConflictError, ImageError, TransientError, UnhashableError
+from worker.errors import (
+    ArchiveMissingError,
+    BadEntryError,
+    IdConflictError,
+    ImageError,
+    TransientError,
+    UnhashableError,
+)
 from worker.events import MAX_COPIES, MAX_MATCHES, Match, write_alert
 from worker.hashing import hash_image
 from worker.limits import decode_limit
@@ -276,7 +283,9 @@ class Pipeline:
             near = [int(phash) for phash in hashes[is_other][:MAX_MATCHES]]
             if near or record.rank:
                 told.append((at, record, near, distances[is_other], int(is_other.sum())))
-        stories = self._clusters.look_back([(record, near) for _, record, near, _, _ in told], copies=MAX_COPIES)
+        stories = self._clusters.look_back(
+            [(record, near) for _, record, near, _, _ in told], copies=MAX_COPIES
+        )
         for (at, record, near, distances, count), (copies, clusters) in zip(told, stories, strict=True):
             events[at] = write_alert(
                 record,
@@ -333,7 +342,9 @@ class Pipeline:
             self._end_failed()
             self._ownership.give_back(self._leases.held())
         except (RedisError, OSError, ArchiveMissingError) as error:
-            logger.warning("left %d images to their lease: %s", len(self._leases.held()), type(error).__name__)
+            logger.warning(
+                "left %d images to their lease: %s", len(self._leases.held()), type(error).__name__
+            )
         for entry in self._leases.held():
             self._leases.drop(entry)
         self._taken, self._failed, self._hashed, self._recorded = [], [], [], []

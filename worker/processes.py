@@ -17,7 +17,9 @@ def start_worker(
 
     `environment` holds settings beyond our own; the output goes to `log`, by default to our stderr.
     """
-    output: IO[bytes] | int = sys.stderr.fileno() if log is None else log.open("ab") if isinstance(log, Path) else log
+    output: IO[bytes] | int = (
+        sys.stderr.fileno() if log is None else log.open("ab") if isinstance(log, Path) else log
+    )
     try:
         return subprocess.Popen(  # noqa: S603 - ourselves
             [sys.executable, "-m", "worker.cli", "worker", "--concurrency", str(concurrency)],

@@ -31,7 +31,9 @@ NAMES = (
     "take",
 )
 _SOURCES = {name: _PRELUDE + (_FOLDER / f"{name}.lua").read_text() for name in NAMES}
-_DIGESTS = {name: sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in _SOURCES.items()}
+_DIGESTS = {
+    name: sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in _SOURCES.items()
+}
 
 
 class Scripts:
@@ -73,13 +75,13 @@ class Scripts:
 
     def range(self, stream: str, entry_id: str) -> dict[bytes, bytes] | None:
         """Read the fields of one entry of a stream; None where it is gone."""
-        rows = self._client.xrange(stream, min=entry_id, max=entry_id)
+        rows: list[Any] = self._client.xrange(stream, min=entry_id, max=entry_id) or []
         return dict(rows[0][1]) if rows else None
 
     def _send(self, calls: Sequence[Call]) -> list[Any]:
         pipe = self._client.pipeline(transaction=False)
         for name, keys, args in calls:
-            pipe.execute_command(
+            pipe.execute_command(  # type: ignore[no-untyped-call]  # redis-py has no type here
                 "EVALSHA", _DIGESTS[name], 1 + len(keys), self._archive_key, *keys, self.uuid, *args
             )
         replies: list[Any] = pipe.execute(raise_on_error=False)

@@ -1,6 +1,7 @@
 """`lookalike demo`: the main job, end to end, on this machine, leaving nothing behind."""
 
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -51,7 +52,8 @@ def demo(folder: Path | None, *, as_json: bool) -> None:
     process and no file is left.
     """
     folder = (folder or _demo_folder()).absolute()
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    paths = sorted(found, key=_originals_first)
     if not paths:
         raise click.UsageError(f"no images in {folder}: files named {', '.join(sorted(SUFFIXES))} are taken")
 
@@ -95,6 +97,11 @@ def demo(folder: Path | None, *, as_json: bool) -> None:
         click.echo(_summary(stats), err=as_json)
 
 
+def _originals_first(path: Path) -> tuple[bool, str]:
+    """Order the altered copies of the demo, `name__change.jpg`, behind what they were made of."""
+    return "__" in path.stem, path.name
+
+
 def _demo_folder() -> Path:
     package = Path(package_file).parent
     packaged = package / "demo_images"
@@ -109,7 +116,7 @@ def _progress() -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=Console(stderr=True),
-        redirect_stdout=click.get_text_stream("stdout").isatty(),
+        redirect_stdout=sys.stdout.isatty(),
         transient=True,
     )
 
@@ -124,7 +131,7 @@ def _follow(
         interrupts.check()
         status = read_status(client, keys)
         stats = read_stats(client, keys)
-        rows = client.xrange(keys.alerts, min=f"({last}" if last != "0" else "-", max="+")
+        rows: list[Any] = client.xrange(keys.alerts, min=f"({last}" if last != "0" else "-", max="+") or []
         for entry_id, fields in rows:
             last = entry_id.decode()
             yield stats, json.loads(fields[b"event"])

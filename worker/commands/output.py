@@ -33,7 +33,9 @@ def describe_alert(event: Mapping[str, Any]) -> str:
     if data["earlier_copies"]:
         latest = data["copies"][0]
         times = "once" if data["earlier_copies"] == 1 else f"{data['earlier_copies']} times"
-        lines.append(f"same hash, seen {times}, last {clock(latest['seen_at'])} as {short_url(latest['url'])}")
+        lines.append(
+            f"same hash, seen {times}, last {clock(latest['seen_at'])} as {short_url(latest['url'])}"
+        )
     for match in data["matches"][:3]:
         others = "" if match["images"] == 1 else f" and {match['images'] - 1} more"
         lines.append(

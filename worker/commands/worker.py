@@ -16,7 +16,9 @@ Examples:
   lookalike worker --concurrency 4
   celery -A worker.app worker            # the same worker"""
 )
-@click.option("--concurrency", type=click.IntRange(1, 256), help="Child processes.  [default: LOOKALIKE_CONCURRENCY, 2]")
+@click.option(
+    "--concurrency", type=click.IntRange(1, 256), help="Child processes.  [default: LOOKALIKE_CONCURRENCY, 2]"
+)
 def worker(concurrency: int | None) -> None:
     """Run a worker: download, hash, file, search and alert until it is stopped.
 
