@@ -1,4 +1,4 @@
-"""The bytes of arrived, unhashed downloads: an upper bound that readers wait for."""
+"""The bytes of arrived, unhashed downloads: an upper bound that downloads wait for."""
 
 import threading
 from collections.abc import Hashable
@@ -14,28 +14,34 @@ class ByteBudget:
         self._limit_bytes = limit_bytes
         self._used = 0
         self._held: dict[Hashable, int] = {}
-        self._changed = threading.Condition(threading.Lock())
+        self._is_waited_for = False
+        self._lock = threading.Lock()
 
     def open(self, download: Hashable) -> None:
         """Note a download; the first noted of those not closed is the oldest."""
-        with self._changed:
+        with self._lock:
             self._held[download] = 0
 
-    def take(self, download: Hashable, size: int, *, urgent: bool) -> None:
-        """Wait until `download` may read `size` more bytes; at once where it was closed meanwhile."""
+    def take(self, download: Hashable, size: int, *, urgent: bool) -> bool:
+        """Let `download` keep `size` more bytes; False where it must wait until `close` frees some."""
         limit = self._limit_bytes if urgent else self._limit_bytes - self._limit_bytes // URGENT_SHARE
-        with self._changed:
-            while download in self._held and self._used + size > limit and next(iter(self._held)) != download:
-                self._changed.wait()
-            if download in self._held:
-                self._held[download] += size
-                self._used += size
+        with self._lock:
+            held = self._held.get(download)
+            if held is None:
+                return True
+            if self._used + size > limit and next(iter(self._held)) is not download:
+                self._is_waited_for = True
+                return False
+            self._held[download] = held + size
+            self._used += size
+            return True
 
-    def close(self, download: Hashable) -> None:
-        """Free what `download` holds; it was handed out, failed, or is forgotten."""
-        with self._changed:
+    def close(self, download: Hashable) -> bool:
+        """Free what `download` holds: it was handed out or is forgotten. True where another waits for that."""
+        with self._lock:
             self._used -= self._held.pop(download, 0)
-            self._changed.notify_all()
+            is_waited_for, self._is_waited_for = self._is_waited_for, False
+            return is_waited_for
 
     @property
     def used(self) -> int:

@@ -1,39 +1,27 @@
 """A window of downloads in flight: URLs in, bodies or errors out, in the order in which they arrive.
 
-One thread a download, started when first needed: a host that never answers holds a thread and delays nobody else.
-What may not start yet, because its host has as many downloads as it gets, is parked beside the window.
+All run on one thread of their own. What may not start yet, because its host has as many downloads as it gets, is parked
+beside the window. A host that never answers delays nobody else.
 """
 
 import threading
 import time
 import traceback
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Protocol
-from urllib.parse import urlsplit
 
 from worker.byte_budget import ByteBudget
 from worker.errors import HttpStatusLaterError, ImageError, TransientError, UnreachableError
+from worker.fetch import Fetcher
 from worker.hosts import Hosts
+from worker.targets import host_of
+from worker.transfer import Transfer
 
 PARKED_LIMIT = 1000
 OVERLOAD = frozenset({429, 503})
-THREAD_STACK_BYTES = 256 * 1024
-"""Small: the stacks of a whole window count into RLIMIT_DATA."""
-
-
-class MayRead(Protocol):
-    """Waits until so many bytes more may be read."""
-
-    def __call__(self, size: int, /) -> None: ...
-
-
-class Fetches(Protocol):
-    """What downloads one URL: `worker.fetch.Fetcher`."""
-
-    def fetch(self, url: str, *, may_read: MayRead | None) -> bytes: ...
+CLOSE_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -45,37 +33,27 @@ class Arrival:
     error: ImageError | None
 
 
-@dataclass(eq=False)
-class _Download:
-    key: Hashable
-    url: str
-    host: str
-    urgent: bool
-    is_forgotten: bool = False
-
-
 class Downloads:
-    """Downloads with threads; one thread submits and takes what arrived, `wake` may be called from anywhere."""
+    """Downloads on a thread; one thread submits and takes what arrived, `wake` may be called from anywhere."""
 
-    def __init__(self, fetcher: Fetches, *, window: int, window_bytes: int, host_concurrency: int) -> None:
-        self._fetcher = fetcher
+    def __init__(self, fetcher: Fetcher, *, window: int, window_bytes: int, host_concurrency: int) -> None:
         self._window = window
         self._budget = ByteBudget(window_bytes)
         self._hosts = Hosts(concurrency=host_concurrency, clock=time.monotonic)
-        self._lock = threading.Lock()
-        self._threads = 0
-        self._idle = 0
-        self._ready: SimpleQueue[_Download | None] = SimpleQueue()
-        self._ended: SimpleQueue[tuple[_Download, Arrival] | None] = SimpleQueue()
-        self._arrived: tuple[deque[tuple[_Download, Arrival]], ...] = (deque(), deque())
-        self._parked: OrderedDict[str, deque[_Download]] = OrderedDict()
+        self._in_flight: dict[Transfer, None] = {}
+        self._ended: SimpleQueue[tuple[Transfer, Arrival] | None] = SimpleQueue()
+        self._arrived: tuple[deque[tuple[Transfer, Arrival]], ...] = (deque(), deque())
+        self._parked: dict[str, deque[Transfer]] = {}
         self._parked_count = 0
-        self._known: dict[_Download, None] = {}
+        self._transfers = fetcher.transfers(may_keep=self._may_keep, ended=self._end)
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run, name="downloads", daemon=True)
+        self._thread.start()
 
     @property
     def in_flight(self) -> int:
         """Downloads submitted and not handed out yet, the parked ones included."""
-        return len(self._known)
+        return len(self._in_flight)
 
     @property
     def ready(self) -> int:
@@ -90,21 +68,14 @@ class Downloads:
     @property
     def room(self) -> int:
         """How many more may be submitted now."""
-        if self._parked_count >= PARKED_LIMIT:
-            return 0
-        return max(0, self._window - self.in_flight + self._parked_count)
+        parked = self._parked_count
+        return 0 if parked >= PARKED_LIMIT else max(0, self._window - self.in_flight + parked)
 
     def submit(self, key: Hashable, url: str, *, urgent: bool) -> None:
         """Start a download, or park it; never waits."""
-        download = _Download(key, url, _host_of(url), urgent)
-        with self._lock:
-            self._known[download] = None
-            if download.host in self._parked or not self._hosts.has_room(download.host):
-                waiting = self._parked.setdefault(download.host, deque())
-                (waiting.appendleft if urgent else waiting.append)(download)
-                self._parked_count += 1
-            else:
-                self._start(download)
+        transfer = Transfer(key, url, urgent=urgent, host=host_of(url))
+        self._in_flight[transfer] = None
+        self._transfers.call(lambda: self._start_or_park(transfer))
 
     def arrived(self, *, limit: int, timeout_s: float) -> list[Arrival]:
         """Take at most `limit` ended downloads, the urgent ones first; waits up to `timeout_s` for the first."""
@@ -112,12 +83,15 @@ class Downloads:
         for ended in self._take_ended(0 if urgent or others else timeout_s):
             (urgent if ended[0].urgent else others).append(ended)
         taken: list[Arrival] = []
+        is_waited_for = False
         while len(taken) < limit and (urgent or others):
-            download, arrival = (urgent or others).popleft()
-            if not download.is_forgotten:
-                self._budget.close(download)
-                del self._known[download]
+            transfer, arrival = (urgent or others).popleft()
+            if not transfer.is_forgotten:
+                is_waited_for |= self._budget.close(transfer)
+                del self._in_flight[transfer]
                 taken.append(arrival)
+        if is_waited_for:
+            self._transfers.call(self._transfers.resume)
         return taken
 
     def wake(self) -> None:
@@ -125,28 +99,26 @@ class Downloads:
         self._ended.put(None)
 
     def abandon(self) -> list[Hashable]:
-        """Forget all that was not handed out; give its keys. Running downloads end unheard."""
-        with self._lock:
-            forgotten = list(self._known)
-            self._known.clear()
-            self._parked.clear()
-            self._parked_count = 0
-            for download in forgotten:
-                download.is_forgotten = True
-        for download in forgotten:
-            self._budget.close(download)
+        """Forget all that was not handed out and close its connections; give its keys."""
+        forgotten = list(self._in_flight)
+        self._in_flight.clear()
+        for transfer in forgotten:
+            transfer.is_forgotten = True
+            self._budget.close(transfer)
         for waiting in self._arrived:
             waiting.clear()
-        return [download.key for download in forgotten]
+        self._transfers.call(self._forget_all)
+        return [transfer.key for transfer in forgotten]
 
     def close(self) -> None:
-        """Forget everything and let the threads end; does not wait for those that are stuck in a socket."""
-        self.abandon()
-        with self._lock:
-            for _ in range(self._threads):
-                self._ready.put(None)
+        """Forget everything and end the thread."""
+        if not self._is_closed:
+            self.abandon()
+            self._is_closed = True
+            self._transfers.call(lambda: None)
+            self._thread.join(CLOSE_TIMEOUT_S)
 
-    def _take_ended(self, timeout_s: float) -> Iterator[tuple[_Download, Arrival]]:
+    def _take_ended(self, timeout_s: float) -> Iterator[tuple[Transfer, Arrival]]:
         try:
             ended = self._ended.get(timeout=timeout_s) if timeout_s > 0 else self._ended.get_nowait()
             while True:
@@ -156,71 +128,64 @@ class Downloads:
         except Empty:
             return
 
-    def _start(self, download: _Download) -> None:
-        """Hand a download to a thread; the lock is held."""
-        alone_s = self._hosts.alone_s(download.host) if download.host else 0.0
+    # What follows runs on the thread of the downloads.
+
+    def _run(self) -> None:
+        while not self._is_closed:
+            try:
+                self._transfers.run_once()
+            except Exception as error:  # noqa: BLE001  # a thread that ended here would keep every image for ever
+                self._end_all(error)
+        self._transfers.close()
+
+    def _may_keep(self, transfer: Transfer, size: int) -> bool:
+        return self._budget.take(transfer, size, urgent=transfer.urgent)
+
+    def _start_or_park(self, transfer: Transfer) -> None:
+        if transfer.is_forgotten:
+            return
+        if transfer.host and not self._hosts.has_room(transfer.host):
+            waiting = self._parked.setdefault(transfer.host, deque())
+            (waiting.appendleft if transfer.urgent else waiting.append)(transfer)
+            self._parked_count += 1
+        else:
+            self._start(transfer)
+
+    def _start(self, transfer: Transfer) -> None:
+        alone_s = self._hosts.alone_s(transfer.host)
         if alone_s > 0:
             error = UnreachableError(
-                f"host {download.host} failed too often in a row and is left alone for {alone_s:.0f} s",
+                f"host {transfer.host} failed too often in a row: it is left alone for {alone_s:.0f} s",
                 retry_after_s=alone_s,
-                host=download.host,
+                host=transfer.host,
                 costs_attempt=False,
             )
-            self._ended.put((download, Arrival(download.key, None, error)))
+            self._ended.put((transfer, Arrival(transfer.key, None, error)))
             return
-        self._hosts.start(download.host)
-        self._budget.open(download)
-        if self._idle > 0:
-            self._idle -= 1
-        elif self._threads < self._window:
-            self._threads += 1
-            before = threading.stack_size(THREAD_STACK_BYTES)
-            try:
-                threading.Thread(target=self._work, name=f"download-{self._threads}", daemon=True).start()
-            finally:
-                threading.stack_size(before)
-        self._ready.put(download)
+        if transfer.host:
+            self._hosts.start(transfer.host)
+        self._budget.open(transfer)
+        self._transfers.start(transfer)
 
-    def _work(self) -> None:
-        while (download := self._ready.get()) is not None:
-            if not download.is_forgotten:
-                arrival = self._download(download)
-                self._end(download, arrival.error)
-                self._ended.put((download, arrival))
-            else:
-                self._end(download, None)
-            del download
+    def _end(self, transfer: Transfer, body: bytes | None, error: ImageError | None) -> None:
+        if error is not None:
+            self._budget.close(transfer)
+        self._ended.put((transfer, Arrival(transfer.key, body, error)))
+        if transfer.host:
+            self._note(transfer.host, error)
+            self._hosts.end(transfer.host)
+            self._start_parked(transfer.host)
 
-    def _download(self, download: _Download) -> Arrival:
-        def may_read(size: int) -> None:
-            self._budget.take(download, size, urgent=download.urgent)
-            if download.is_forgotten:
-                raise TransientError("forgotten")
-
-        try:
-            return Arrival(download.key, self._fetcher.fetch(download.url, may_read=may_read), None)
-        except ImageError as error:
-            failure = error
-        except Exception as error:  # noqa: BLE001  # a thread that ended here would never hand its image back
-            failure = UnreachableError(f"{type(error).__name__} in {_place_of(error)}")
-        self._budget.close(download)
-        return Arrival(download.key, None, failure)
-
-    def _end(self, download: _Download, error: ImageError | None) -> None:
-        with self._lock:
-            self._note(download.host, error)
-            self._hosts.end(download.host)
-            self._idle += 1
-            waiting = self._parked.get(download.host)
-            while waiting and (self._hosts.has_room(download.host) or self._hosts.alone_s(download.host) > 0):
-                self._parked_count -= 1
-                self._start(waiting.popleft())
-            if waiting is not None and not waiting:
-                del self._parked[download.host]
+    def _start_parked(self, host: str) -> None:
+        waiting = self._parked.get(host)
+        while waiting and (self._hosts.has_room(host) or self._hosts.alone_s(host) > 0):
+            self._parked_count -= 1
+            transfer = waiting.popleft()
+            if not waiting:
+                del self._parked[host]
+            self._start(transfer)
 
     def _note(self, host: str, error: ImageError | None) -> None:
-        if not host:
-            return
         if not isinstance(error, TransientError):
             self._hosts.note_answer(host)
         elif error.host in {None, host}:
@@ -229,15 +194,16 @@ class Downloads:
             else:
                 self._hosts.note_failure(host)
 
+    def _forget_all(self) -> None:
+        for transfer in self._transfers.forget():
+            if transfer.host:
+                self._hosts.end(transfer.host)
+        self._parked.clear()
+        self._parked_count = 0
 
-def _place_of(error: Exception) -> str:
-    """Tell file and line only: a message may hold what is secret in a URL."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
-
-
-def _host_of(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
+    def _end_all(self, error: Exception) -> None:
+        """End every download after a mistake of ours; each may be tried again."""
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{type(error).__name__} in {frame.filename.rpartition('/')[2]}:{frame.lineno}"
+        for transfer in self._transfers.forget():
+            self._end(transfer, None, UnreachableError(f"downloads failed: {place}"))

@@ -33,7 +33,7 @@ def read_file(url: str, *, roots: Sequence[Path], max_bytes: int) -> bytes:
         raise MissingFileError(
             f"{redact_url(url)}: {getattr(error, 'strerror', None) or 'no such path'}"
         ) from None
-    with open(descriptor, "rb") as file:
+    with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise RefusedSchemeError(f"{redact_url(url)} is not a file")

@@ -1,77 +1,81 @@
-"""Host names in, addresses out: within a limit of time, remembered for a while.
+"""Host names in, addresses out: within a limit of time, remembered for a minute.
 
-`getaddrinfo` has no limit of its own and cannot be interrupted; it runs in a thread that is left behind where it
-takes too long.
+`getaddrinfo` has no limit of its own and cannot be interrupted; it runs on a thread that is left behind where it
+hangs. All who ask for one name at a time share one lookup.
 """
 
 import socket
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from worker.errors import TimedOutError, UnreachableError
+from worker.side_threads import SideThreads
 
 REMEMBER_S = 60.0
 REMEMBER_HOSTS = 4096
-LOOKUPS = 64
-"""Lookups at a time; a name server that hangs must not collect threads without end."""
+LOOKUPS = 256
+"""Lookups at a time: as many as a window has downloads, so that names that hang hold up nobody else."""
 
 
-class _Lookup:
-    """One lookup under way, waited for by all who need it."""
+@dataclass(frozen=True)
+class Answer:
+    """What a lookup found: addresses in the system's order of preference, or why there are none."""
 
-    def __init__(self) -> None:
-        self.done = threading.Event()
-        self.addresses: tuple[str, ...] = ()
-        self.failed: str | None = None
+    addresses: tuple[str, ...]
+    failure: str | None = None
 
 
 class Resolver:
     """Looks host names up; thread-safe."""
 
     def __init__(self) -> None:
+        self._threads = SideThreads(LOOKUPS)
         self._lock = threading.Lock()
-        self._known: OrderedDict[str, tuple[float, tuple[str, ...]]] = OrderedDict()
-        self._under_way: dict[str, _Lookup] = {}
+        self._known: OrderedDict[str, tuple[float, Answer]] = OrderedDict()
+        self._asking: dict[str, list[Callable[[Answer], None]]] = {}
 
-    def resolve(self, host: str, *, timeout_s: float) -> tuple[str, ...]:
-        """Give the addresses of `host` in the system's order of preference.
+    def known(self, host: str) -> Answer | None:
+        """Give the answer where it is remembered."""
+        known = self._known.get(host)
+        return known[1] if known is not None and known[0] > time.monotonic() else None
 
-        Raises:
-            UnreachableError: The name has no address, or the name server failed.
-            TimedOutError: It took longer than `timeout_s`.
-        """
+    def ask(self, host: str, tell: Callable[[Answer], None]) -> None:
+        """Look `host` up; call `tell` with the answer, on another thread."""
         with self._lock:
-            known = self._known.get(host)
-            if known is not None and known[0] > time.monotonic():
-                return known[1]
-            lookup = self._under_way.get(host)
-            if lookup is None:
-                if len(self._under_way) >= LOOKUPS:
-                    raise TimedOutError(
-                        f"name {host[:253]!r} not looked up: {LOOKUPS} lookups hang", host=host
-                    )
-                lookup = self._under_way[host] = _Lookup()
-                threading.Thread(
-                    target=self._look_up, args=(host, lookup), name="lookup", daemon=True
-                ).start()
-        if not lookup.done.wait(timeout_s):
-            raise TimedOutError(f"name {host[:253]!r} not resolved in {timeout_s:.1f} s", host=host)
-        if lookup.failed is not None:
-            raise UnreachableError(f"name {host[:253]!r} not resolved: {lookup.failed}", host=host)
-        return lookup.addresses
+            asking = self._asking.setdefault(host, [])
+            asking.append(tell)
+            if len(asking) == 1:
+                self._threads.run(lambda: self._look_up(host))
 
-    def _look_up(self, host: str, lookup: _Lookup) -> None:
+    def resolve(self, host: str, *, timeout_s: float) -> Answer:
+        """Give the answer; waits for it at most `timeout_s`."""
+        known = self.known(host)
+        if known is not None:
+            return known
+        answers: list[Answer] = []
+        arrived = threading.Event()
+
+        def tell(answer: Answer) -> None:
+            answers.append(answer)
+            arrived.set()
+
+        self.ask(host, tell)
+        return answers[0] if arrived.wait(timeout_s) else Answer((), f"no answer in {timeout_s} s")
+
+    def _look_up(self, host: str) -> None:
         try:
             found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-            lookup.addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+            answer = Answer(tuple(dict.fromkeys(str(entry[4][0]) for entry in found)))
         except (OSError, UnicodeError) as error:
-            lookup.failed = getattr(error, "strerror", None) or type(error).__name__
+            answer = Answer((), getattr(error, "strerror", None) or type(error).__name__)
         with self._lock:
-            del self._under_way[host]
-            if lookup.failed is None:
-                self._known[host] = (time.monotonic() + REMEMBER_S, lookup.addresses)
+            if answer.addresses:
+                self._known[host] = (time.monotonic() + REMEMBER_S, answer)
                 self._known.move_to_end(host)
                 while len(self._known) > REMEMBER_HOSTS:
                     self._known.popitem(last=False)
-        lookup.done.set()
+            asking = self._asking.pop(host)
+        for tell in asking:
+            tell(answer)

@@ -1,0 +1,312 @@
+"""All downloads of one thread: libcurl's multi interface on an epoll loop.
+
+A transfer is a chain of requests: look the name up, ask, follow a redirect to the next. Redirects are followed here, so
+that each address is looked up, checked and counted alike. Limits of time are kept here too, since the time in which a
+transfer waits for room in memory must not count.
+"""
+
+import os
+import select
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+
+import pycurl
+
+from producer.urls import redact_url
+from worker.addresses import AddressRules
+from worker.curl_failures import translate
+from worker.errors import (
+    EmptyBodyError,
+    HttpStatusError,
+    HttpStatusLaterError,
+    ImageError,
+    RefusedAddressError,
+    TimedOutError,
+    TooManyRedirectsError,
+    UnreachableError,
+)
+from worker.local_files import read_file
+from worker.resolving import Answer, Resolver
+from worker.side_threads import SideThreads
+from worker.targets import Target, parse_redirect, parse_target
+from worker.transfer import FetchLimits, Hand, Transfer
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+LATER = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+TICK_S = 0.2
+IDLE_CONNECTIONS = 128
+FILE_THREADS = 8
+
+Ended = Callable[[Transfer, bytes | None, ImageError | None], None]
+
+
+class Transfers:
+    """Runs transfers; used by one thread, except `wake`, `call`."""
+
+    def __init__(
+        self,
+        limits: FetchLimits,
+        *,
+        resolver: Resolver,
+        rules: AddressRules,
+        may_keep: Callable[[Transfer, int], bool],
+        ended: Ended,
+    ) -> None:
+        self._limits = limits
+        self._resolver = resolver
+        self._rules = rules
+        self._may_keep = may_keep
+        self._ended = ended
+        self._active: dict[Transfer, None] = {}
+        self._spare_hands: list[Hand] = []
+        self._hands: dict[pycurl.Curl, Hand] = {}
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._file_threads = SideThreads(FILE_THREADS)
+        self._timer_at: float | None = None
+        self._tick_at = 0.0
+        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._epoll = select.epoll()
+        self._epoll.register(self._wake_fd, select.EPOLLIN)
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, IDLE_CONNECTIONS)
+
+    def call(self, call: Callable[[], None]) -> None:
+        """Have the loop run `call`; from any thread."""
+        self._calls.put(call)
+        os.eventfd_write(self._wake_fd, 1)
+
+    def start(self, transfer: Transfer) -> None:
+        """Begin a transfer; `ended` is called once, here or later."""
+        now = time.monotonic()
+        transfer.deadline = now + self._limits.download_timeout_s
+        self._active[transfer] = None
+        if transfer.url[:5].lower() == "file:":
+            transfer.quiet_until = transfer.deadline
+            self._file_threads.run(lambda: self._read_file(transfer))
+        else:
+            self._ask(transfer, transfer.url)
+
+    def forget(self) -> list[Transfer]:
+        """Drop all transfers, unheard, and close their connections; give them."""
+        forgotten = list(self._active)
+        for transfer in forgotten:
+            self._release(transfer)
+        return forgotten
+
+    def resume(self) -> None:
+        """Let the transfers that wait for room in memory try again, the oldest first."""
+        now = time.monotonic()
+        for transfer in [one for one in self._active if one.paused_at is not None]:
+            assert transfer.hand is not None  # noqa: S101  # for the type checker
+            waited_s = now - (transfer.paused_at or now)
+            transfer.paused_at = None
+            transfer.deadline += waited_s
+            transfer.quiet_until = now + self._limits.read_timeout_s
+            transfer.hand.curl.pause(pycurl.PAUSE_CONT)
+
+    def run_once(self) -> None:
+        """Wait for something to happen, at most a tick while there is work, and handle it."""
+        for descriptor, event in self._epoll.poll(self._wait_s()):
+            if descriptor == self._wake_fd:
+                os.eventfd_read(self._wake_fd)
+            else:
+                doing = (pycurl.CSELECT_IN if event & ~select.EPOLLOUT else 0) | (
+                    pycurl.CSELECT_OUT if event & select.EPOLLOUT else 0
+                )
+                self._multi.socket_action(descriptor, doing)
+        self._run_calls()
+        now = time.monotonic()
+        if self._timer_at is not None and self._timer_at <= now:
+            self._timer_at = None
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._finish_requests()
+        if now >= self._tick_at:
+            self._tick_at = now + TICK_S
+            self._end_late_ones(now)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.forget()
+        for hand in self._spare_hands:
+            hand.curl.close()
+        self._multi.close()
+        self._epoll.close()
+        os.close(self._wake_fd)
+
+    def _wait_s(self) -> float | None:
+        if not self._active:
+            return None
+        now = time.monotonic()
+        due = self._tick_at if self._timer_at is None else min(self._tick_at, self._timer_at)
+        return max(0.0, due - now)
+
+    def _run_calls(self) -> None:
+        try:
+            while True:
+                self._calls.get_nowait()()
+        except Empty:
+            return
+
+    def _ask(self, transfer: Transfer, url: str) -> None:
+        """Begin the request of `url`, the first or a redirect."""
+        try:
+            target = parse_target(url)
+        except ImageError as error:
+            self._end(transfer, None, error)
+            return
+        transfer.target = target
+        transfer.visited.add(url)
+        transfer.quiet_until = time.monotonic() + self._limits.connect_timeout_s + self._limits.read_timeout_s
+        known = self._resolver.known(target.host)
+        if known is not None:
+            self._connect(transfer, target, known)
+        else:
+            self._resolver.ask(
+                target.host, lambda answer: self.call(lambda: self._connect(transfer, target, answer))
+            )
+
+    def _connect(self, transfer: Transfer, target: Target, answer: Answer) -> None:
+        if transfer.is_over:
+            return
+        if answer.failure is not None:
+            error = UnreachableError(target.shows(f"is not resolved: {answer.failure}"), host=target.host)
+            self._end(transfer, None, error)
+            return
+        try:
+            addresses = self._permitted(target, answer)
+        except RefusedAddressError as error:
+            self._end(transfer, None, error)
+            return
+        hand = (
+            self._spare_hands.pop()
+            if self._spare_hands
+            else Hand(self._limits, self._rules, may_keep=self._may_keep)
+        )
+        hand.begin(transfer, target, addresses)
+        transfer.hand = hand
+        self._hands[hand.curl] = hand
+        self._multi.add_handle(hand.curl)
+
+    def _permitted(self, target: Target, answer: Answer) -> tuple[str, ...]:
+        permitted = []
+        refusal: RefusedAddressError | None = None
+        for address in answer.addresses:
+            try:
+                self._rules.check(address, target.port)
+                permitted.append(address)
+            except RefusedAddressError as error:
+                refusal = error
+        if refusal is not None and not permitted:
+            raise RefusedAddressError(target.shows(f"is refused: {refusal.detail}"))
+        return tuple(permitted)
+
+    def _finish_requests(self) -> None:
+        more = 1
+        while more:
+            more, done, failed = self._multi.info_read()
+            for curl in done:
+                self._finish(self._hands[curl], pycurl.E_OK)
+            for curl, code, _ in failed:
+                self._finish(self._hands[curl], code)
+
+    def _finish(self, hand: Hand, code: int) -> None:
+        transfer = hand.transfer
+        assert transfer is not None and transfer.target is not None  # noqa: S101, PT018  # for the type checker
+        target = transfer.target
+        is_cut = code != pycurl.E_OK and hand.curl.getinfo(pycurl.OS_ERRNO) != 0
+        wish = hand.curl.getinfo(pycurl.RETRY_AFTER) if hand.status in LATER else 0
+        self._take_hand(transfer)
+        aborted_page = code == pycurl.E_WRITE_ERROR and not hand.is_success
+        if hand.failure is not None:
+            self._end(transfer, None, hand.failure)
+        elif hand.refusal is not None and code == pycurl.E_COULDNT_CONNECT:
+            error = RefusedAddressError(target.shows(f"is refused: {hand.refusal.detail}"))
+            self._end(transfer, None, error)
+        elif code != pycurl.E_OK and not aborted_page:
+            self._end(transfer, None, translate(code, is_cut=is_cut, target=target))
+        elif hand.status in REDIRECTS and hand.location:
+            self._follow(transfer, target, hand.location)
+        elif hand.status in LATER:
+            told = target.shows(f"answered {hand.status}")
+            error_later = HttpStatusLaterError(
+                told, status=hand.status, retry_after_s=float(wish) or None, host=target.host
+            )
+            self._end(transfer, None, error_later)
+        elif not hand.is_success:
+            self._end(transfer, None, HttpStatusError(target.shows(f"answered {hand.status}")))
+        elif not hand.blocks:
+            self._end(transfer, None, EmptyBodyError(target.shows("answered without a body")))
+        else:
+            self._end(transfer, b"".join(hand.blocks), None)
+        hand.blocks = []
+
+    def _follow(self, transfer: Transfer, target: Target, location: str) -> None:
+        try:
+            url = parse_redirect(location, base=target.url)
+        except ImageError as error:
+            self._end(transfer, None, error)
+            return
+        if url in transfer.visited or len(transfer.visited) > self._limits.max_redirects:
+            told = target.shows(f"redirects to {redact_url(url)} after {len(transfer.visited) - 1} redirects")
+            self._end(transfer, None, TooManyRedirectsError(told))
+            return
+        self._ask(transfer, url)
+
+    def _end_late_ones(self, now: float) -> None:
+        for transfer in list(self._active):
+            if transfer.paused_at is None and now >= min(transfer.deadline, transfer.quiet_until):
+                host = None if transfer.target is None else transfer.target.host
+                error = TimedOutError(f"{redact_url(transfer.url)} took too long", host=host)
+                self._end(transfer, None, error)
+
+    def _end(self, transfer: Transfer, body: bytes | None, error: ImageError | None) -> None:
+        if not transfer.is_over:
+            self._release(transfer)
+            self._ended(transfer, body, error)
+
+    def _release(self, transfer: Transfer) -> None:
+        transfer.is_over = True
+        self._active.pop(transfer, None)
+        if transfer.hand is not None:
+            self._take_hand(transfer)
+
+    def _take_hand(self, transfer: Transfer) -> None:
+        hand = transfer.hand
+        if hand is not None:
+            transfer.hand = None
+            self._multi.remove_handle(hand.curl)
+            del self._hands[hand.curl]
+            hand.transfer = None
+            self._spare_hands.append(hand)
+
+    def _read_file(self, transfer: Transfer) -> None:
+        """Read a file: URL, on a side thread."""
+        limits = self._limits
+        try:
+            body = read_file(transfer.url, roots=limits.file_roots, max_bytes=limits.max_bytes)
+        except ImageError as error:
+            failure = error
+            self.call(lambda: self._end(transfer, None, failure))
+        else:
+            self.call(lambda: self._end(transfer, body, None))
+
+    def _watch(self, what: int, descriptor: int, _multi: pycurl.CurlMulti, _data: object) -> None:
+        """Keep epoll's list as libcurl wants it."""
+        if what == pycurl.POLL_REMOVE:
+            with suppress(OSError):  # closed already: the kernel has forgotten it
+                self._epoll.unregister(descriptor)
+            return
+        events = (select.EPOLLIN if what & pycurl.POLL_IN else 0) | (
+            select.EPOLLOUT if what & pycurl.POLL_OUT else 0
+        )
+        try:
+            self._epoll.modify(descriptor, events)
+        except FileNotFoundError:
+            self._epoll.register(descriptor, events)
+
+    def _set_timer(self, timeout_ms: int) -> None:
+        self._timer_at = None if timeout_ms < 0 else time.monotonic() + timeout_ms / 1000
