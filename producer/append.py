@@ -70,7 +70,7 @@ class Batch:
         if isinstance(waiting, int):
             self.waiting = waiting
         if problem is not None and not _is_passing(problem):
-            raise self._refusal(problem)
+            raise self.refusal(problem)
         return has_taken_wake is True
 
     def note_full(self) -> NotAcceptedError:
@@ -85,14 +85,15 @@ class Batch:
             ServerUnavailableError: The patience has ended.
         """
         if isinstance(problem, _KEEPS_OUT):
-            raise self._refusal(problem)
+            raise self.refusal(problem)
         if time.monotonic() + self._pause_s > self._gives_up_at:
             told = "the server refuses writes" if problem is None else "the server cannot be reached"
             raise self._error(ServerUnavailableError, told)
         pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, _LONGEST_PAUSE_S)
         return pause_s
 
-    def _refusal(self, problem: Exception) -> NotAcceptedError:
+    def refusal(self, problem: Exception) -> NotAcceptedError:
+        """Give the error for an answer that does not change by waiting."""
         if isinstance(problem, errors.OutOfMemoryError):
             return self._error(ArchiveFullError, "the server is at its maxmemory")
         return self._error(ServerRefusedError, f"the server refuses: {str(problem)[:200]}")

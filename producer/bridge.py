@@ -8,19 +8,19 @@ Until a worker has run the task the image is Celery's to keep; from then on it i
 from typing import Any
 
 from producer.errors import InvalidMessageError
-from producer.names import LANES, Lane
+from producer.names import OPEN_LANES, OpenLane
 from producer.queue import Producer, build_message
 
 
-def enqueue_image(producer: Producer, url: str, *, lane: Lane = "live", **fields: Any) -> str:  # noqa: ANN401 - checked
+def enqueue_image(producer: Producer, url: str, *, lane: OpenLane = "live", **fields: Any) -> str:  # noqa: ANN401 - checked
     """Append one image and give its id; `fields` are those of the contract.
 
     Raises:
         InvalidMessageError: A value breaks the contract; running the task again will not help.
         NotAcceptedError: The server is away or full; running the task again later may help.
     """
-    if lane not in LANES:
-        raise InvalidMessageError(f"lane {lane!r} is not one of {', '.join(LANES)}", field="lane")
+    if lane not in OPEN_LANES:
+        raise InvalidMessageError(f"lane {lane!r} is not one of {', '.join(OPEN_LANES)}", field="lane")
     message = build_message({"url": url, **fields})
     producer.append([message], lane=lane)
     return message.image_id

@@ -1,10 +1,15 @@
 """The names that both sides use: the keys a producer touches, the tasks, the queue of wake-ups."""
 
+import hashlib
 import re
 from typing import Literal, get_args
 
 Lane = Literal["live", "retry", "backlog"]
 LANES: tuple[Lane, ...] = get_args(Lane)
+
+OpenLane = Literal["live", "backlog"]
+OPEN_LANES: tuple[OpenLane, ...] = get_args(OpenLane)
+"""The lanes that producers append to; workers alone fill `retry`."""
 
 GROUP = "workers"
 """The consumer group of the workers on every lane."""
@@ -42,3 +47,8 @@ class Names:
     def stream(self, lane: Lane) -> str:
         """Name the stream of a lane: one entry, one image to look at."""
         return f"{self.prefix}images:{lane}"
+
+    def ids(self, image_id: str) -> str:
+        """Name the hash that maps this id, among others, to its number."""
+        digest = hashlib.sha1(image_id.encode(), usedforsecurity=False).hexdigest()
+        return f"{self.prefix}ids:{digest[:4]}"

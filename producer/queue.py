@@ -13,7 +13,7 @@ from producer.append import OUTAGES, Batch
 from producer.backpressure import MemoryWatch
 from producer.errors import InvalidMessageError, NotAcceptedError
 from producer.messages import ImageMessage
-from producer.names import Lane, Names
+from producer.names import OPEN_LANES, Names, OpenLane
 from producer.server import connect
 from producer.urls import default_broker_url
 
@@ -67,7 +67,7 @@ class Producer:
         page_url: str | None = None,
         meta: Mapping[str, Any] | None = None,
         phash: str | None = None,
-        lane: Lane = "live",
+        lane: OpenLane = "live",
     ) -> str:
         """Append one image and give its id once the server has answered.
 
@@ -89,7 +89,7 @@ class Producer:
         self.append([message], lane=lane)
         return message.image_id
 
-    def send_many(self, messages: Iterable[Sendable], *, lane: Lane = "live") -> list[str]:
+    def send_many(self, messages: Iterable[Sendable], *, lane: OpenLane = "live") -> list[str]:
         """Append images a thousand at a time and give their ids, in the order given; each is accepted.
 
         `messages` may be a generator: no more than a thousand are held at once.
@@ -111,12 +111,29 @@ class Producer:
                 raise problem
         return accepted
 
-    def append(self, messages: Sequence[ImageMessage], *, lane: Lane) -> int:
+    def count_waiting(self, lane: OpenLane, *, patience_s: float | None = None) -> int:
+        """Count the entries of a lane, those being worked on included.
+
+        Raises:
+            NotAcceptedError: The server is away or refuses; the subclass says which.
+        """
+        batch = Batch([], patience_s=self._patience_s if patience_s is None else patience_s)
+        while True:
+            try:
+                return int(self.server.xlen(self.names.stream(lane)))
+            except OUTAGES as problem:
+                time.sleep(batch.note_outage(problem))
+            except ResponseError as problem:
+                raise batch.refusal(problem) from None
+
+    def append(self, messages: Sequence[ImageMessage], *, lane: OpenLane) -> int:
         """Append checked messages in one round trip and give the length of the lane.
 
         Raises:
             NotAcceptedError: The server is away, full, or refuses; the subclass says which.
         """
+        if lane not in OPEN_LANES:
+            raise ValueError(f"lane {lane!r} is not one of {', '.join(OPEN_LANES)}")
         batch = Batch(messages, patience_s=self._patience_s)
         while batch.remaining:
             try:
@@ -134,6 +151,28 @@ class Producer:
             if batch.remaining:
                 time.sleep(batch.note_outage())
         return batch.waiting
+
+    def drop_known(self, messages: Sequence[ImageMessage]) -> list[ImageMessage]:
+        """Give those whose ids the archive has not recorded, in one round trip.
+
+        Reads the buckets `ids:…` (hash, id to number).
+
+        Raises:
+            NotAcceptedError: The server is away, or refuses to tell; the subclass says which.
+        """
+        batch = Batch(messages, patience_s=self._patience_s)
+        while True:
+            pipeline = self.server.pipeline(transaction=False)
+            for message in messages:
+                pipeline.hexists(self.names.ids(message.image_id), message.image_id)
+            try:
+                known = pipeline.execute()
+            except OUTAGES as problem:
+                time.sleep(batch.note_outage(problem))
+            except ResponseError as problem:
+                raise batch.refusal(problem) from None
+            else:
+                return [message for message, is_known in zip(messages, known, strict=True) if not is_known]
 
     def close(self) -> None:
         """Close the connections; nothing is waiting here, since every answer has been awaited."""

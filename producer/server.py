@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from producer.urls import redact_url
+from producer.names import Names
+from producer.urls import default_broker_url, redact_url
 
 REDIS_URL = "LOOKALIKE_REDIS_URL"
 ARCHIVE = "LOOKALIKE_ARCHIVE"
@@ -21,6 +23,36 @@ DATA_SOCKET = "valkey.sock"
 DEFAULT_REDIS_URL = "redis://localhost:6379/0"
 SCHEMES = ("redis", "rediss", "unix")
 TIMEOUT_S = 5.0
+
+
+class Server(NamedTuple):
+    """What a producer needs to know of where it sends."""
+
+    redis_url: str
+    archive: str
+    broker_url: str | None
+
+
+def find_server(environ: Mapping[str, str], cwd: Path) -> Server:
+    """Read the three settings that producers share with workers.
+
+    Raises:
+        ValueError: One of them cannot be used; the message names it and shows no secret.
+    """
+    archive = environ.get(ARCHIVE, "") or "default"
+    try:
+        Names(archive)
+    except ValueError as error:
+        raise ValueError(f"{ARCHIVE}: {error}") from None
+    redis_url = find_redis_url(environ, cwd)
+    try:
+        connect(redis_url).close()
+        default_broker_url(redis_url)
+    except ValueError:
+        raise ValueError(
+            f"{REDIS_URL} cannot be read: use redis://[user:password@]host:port/number"
+        ) from None
+    return Server(redis_url, archive, environ.get(BROKER_URL) or None)
 
 
 def find_redis_url(environ: Mapping[str, str], cwd: Path) -> str:

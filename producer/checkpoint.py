@@ -1,0 +1,100 @@
+"""How far a run has come, in a small file: one that was cut off goes on from there."""
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from producer.readers.rows import START, Position
+from producer.sources import Source
+
+VERSION = 1
+SYNC_EVERY_S = 1.0
+"""The file outlives the process from the moment it is written, and a power cut after this time."""
+
+
+class CheckpointError(ValueError):
+    """Raised when a checkpoint cannot be used: it is damaged, or tells of something else."""
+
+
+@dataclass
+class Counts:
+    """What became of what was read so far."""
+
+    accepted: int = 0
+    known: int = 0
+    """Left out, since the archive has them."""
+    bad: int = 0
+    """Rows that break the contract or cannot be read."""
+
+
+class Checkpoint:
+    """The place behind the last accepted row of each source, and the counts up to there."""
+
+    def __init__(self, path: Path | None, *, target: str) -> None:
+        """Read `path` if it exists; with None nothing is kept. `target` names server, archive and lane.
+
+        Raises:
+            CheckpointError: The file is damaged, or of another target.
+        """
+        self.counts = Counts()
+        self._path = path
+        self._target = target
+        self._sources: dict[str, tuple[Position, str]] = {}
+        self._next_sync = 0.0
+        if path is not None and path.exists():
+            self._load(path)
+
+    def position(self, source: Source) -> Position:
+        """Give the place where reading goes on.
+
+        Raises:
+            CheckpointError: The file is another one than that which was read.
+        """
+        position, fingerprint = self._sources.get(_key(source), (START, ""))
+        if position != START and source.fingerprint(position) != fingerprint:
+            raise CheckpointError(f"{source.name} is not the file that {self._path} tells of")
+        return position
+
+    def save(self, source: Source, position: Position) -> None:
+        """Note that everything of `source` before `position` has been dealt with."""
+        if self._path is None or self._sources.get(_key(source), (START, ""))[0] == position:
+            return
+        self._sources[_key(source)] = (position, source.fingerprint(position))
+        state = {
+            "version": VERSION,
+            "target": self._target,
+            "counts": asdict(self.counts),
+            "sources": self._sources,
+        }
+        written = self._path.with_name(self._path.name + ".new")
+        with written.open("w") as file:
+            json.dump(state, file)
+            if time.monotonic() >= self._next_sync:
+                file.flush()
+                os.fsync(file.fileno())
+                self._next_sync = time.monotonic() + SYNC_EVERY_S
+        written.replace(self._path)
+
+    def _load(self, path: Path) -> None:
+        try:
+            state = json.loads(path.read_text())
+            version, target = state["version"], state["target"]
+            if version == VERSION:
+                self.counts = Counts(**state["counts"])
+                self._sources = {
+                    key: (Position(*place), mark) for key, (place, mark) in state["sources"].items()
+                }
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(
+                f"{path} is no checkpoint that can be read ({type(error).__name__})"
+            ) from None
+        if version != VERSION:
+            raise CheckpointError(f"{path} was written by another version: finish the run with that one")
+        if target != self._target:
+            raise CheckpointError(f"{path} tells of a run into {target}, this one is into {self._target}")
+
+
+def _key(source: Source) -> str:
+    return str(Path(source.name).absolute())

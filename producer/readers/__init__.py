@@ -1,0 +1,1 @@
+"""Readers of files, pipes and folders: each turns one kind of source into rows."""

@@ -1,0 +1,114 @@
+"""From arguments to an exit status: what is built for one run, and what is told at its end."""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from producer.arguments import Arguments
+from producer.checkpoint import Checkpoint, CheckpointError, Counts
+from producer.enqueue import DryRun, Run, Sink
+from producer.errors import ArchiveFullError, NotAcceptedError, ServerRefusedError
+from producer.progress import make_teller
+from producer.queue import Producer
+from producer.rejects import Rejects
+from producer.server import find_server, show_server
+from producer.sources import Source
+from producer.urls import redact_url
+
+PARTIAL = 3
+UNAVAILABLE = 69
+TEMPORARY = 75
+CONFIGURATION = 78
+INTERRUPTED = 130
+
+FIRST_PATIENCE_S = 1.0
+"""Seconds that a server may be away when a run begins; later on the producer's own patience holds."""
+
+
+def run(arguments: Arguments, sources: Sequence[Source]) -> int:
+    """Send what the sources hold and give the exit status."""
+    begun = time.monotonic()
+    try:
+        server = find_server(os.environ, Path.cwd())
+        shown = show_server(server.redis_url)
+        target = f"{shown}, archive {server.archive}, lane {arguments.lane}"
+        checkpoint = Checkpoint(arguments.checkpoint, target=target)
+        for source in sources:
+            checkpoint.position(source)
+        producer = Producer(server.redis_url, server.archive, broker_url=server.broker_url)
+    except ValueError as error:
+        click.echo(f"lookalike enqueue: {error}", err=True)
+        return CONFIGURATION
+    counts = checkpoint.counts
+    with producer:
+        try:
+            producer.count_waiting(arguments.lane, patience_s=FIRST_PATIENCE_S)
+            _send(arguments, sources, producer, checkpoint)
+            problem, status = "", PARTIAL if counts.bad else 0
+        except NotAcceptedError as error:
+            problem, status = f"{shown}: {error.problem}", _status(error)
+        except KeyboardInterrupt:
+            problem, status = "interrupted", INTERRUPTED
+        except (OSError, CheckpointError) as error:
+            problem, status = str(error), TEMPORARY if isinstance(error, OSError) else CONFIGURATION
+    if problem:
+        done = f"; {counts.accepted:,} images are accepted" if counts.accepted else ""
+        again = ", and the same command goes on from there" if done and arguments.checkpoint else ""
+        click.echo(f"lookalike enqueue: {problem}{done}{again}", err=True)
+    if arguments.as_json or not problem:
+        _show_summary(arguments, counts, seconds=time.monotonic() - begun)
+    return status
+
+
+def run_dry(arguments: Arguments, sources: Sequence[Source]) -> int:
+    """Check what the sources hold, show the first messages and give the exit status."""
+    sink = DryRun()
+    checkpoint = Checkpoint(None, target="")
+    counts = checkpoint.counts
+    _send(arguments, sources, sink, checkpoint)
+    for message in sink.first:
+        told = {"id": message.image_id, **message.model_dump(mode="json", exclude_none=True)}
+        told["url"] = redact_url(message.url)
+        if message.page_url is not None:
+            told["page_url"] = redact_url(message.page_url)
+        click.echo(json.dumps(told, ensure_ascii=not arguments.as_json))
+    if arguments.as_json:
+        click.echo(json.dumps({"valid": counts.accepted, "bad": counts.bad}))
+    elif not arguments.quiet:
+        click.echo(f"{counts.accepted:,} images, bad lines: {counts.bad:,}; nothing was sent")
+    return PARTIAL if counts.bad else 0
+
+
+def _send(arguments: Arguments, sources: Sequence[Source], sink: Sink, checkpoint: Checkpoint) -> None:
+    goes_on = arguments.checkpoint is not None and arguments.checkpoint.exists()
+    with (
+        Rejects(arguments.rejects, goes_on=goes_on) as rejects,
+        make_teller(checkpoint.counts, sources, is_quiet=arguments.quiet) as teller,
+    ):
+        Run(
+            sink,
+            arguments.mapping(),
+            arguments.options(),
+            checkpoint=checkpoint,
+            rejects=rejects,
+            reporter=teller,
+        ).send(sources)
+
+
+def _status(error: NotAcceptedError) -> int:
+    if isinstance(error, ArchiveFullError):
+        return TEMPORARY
+    return CONFIGURATION if isinstance(error, ServerRefusedError) else UNAVAILABLE
+
+
+def _show_summary(arguments: Arguments, counts: Counts, *, seconds: float) -> None:
+    if arguments.as_json:
+        click.echo(json.dumps({**asdict(counts), "seconds": round(seconds, 3)}))
+    elif not arguments.quiet:
+        known = f", {counts.known:,} known" if arguments.skip_known else ""
+        click.echo(f"{counts.accepted:,} images accepted{known}, bad lines: {counts.bad:,}, {seconds:.1f} s")
