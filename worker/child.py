@@ -81,7 +81,6 @@ class Child:
         """End in good order: no thread, no note, no connection is left."""
         self._leases.close()
         self._downloads.close()
-        self._fetcher.close()
         self._replica.close()
         self._note.close()
         self.client.close()
