@@ -19,7 +19,7 @@ from celery.signals import worker_init, worker_process_init, worker_process_shut
 from redis.exceptions import RedisError
 
 from producer.names import DRAIN_TASK, Names
-from producer.wake import wake_up
+from producer.wake import send_wake_up, wake_up
 from worker.child import Child
 from worker.errors import ArchiveMissingError, ConfigurationError
 from worker.limits import limit_memory
@@ -38,10 +38,14 @@ class SweeperStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has 
 
     requires = frozenset({"celery.worker.components:Pool"})
 
-    def start(self, _: Any) -> None:  # noqa: ANN401 - Celery's worker has no type
+    def start(self, worker: Any) -> None:  # noqa: ANN401 - Celery's worker has no type
         """Begin when the pool has been forked."""
         if _process.parent is not None:
-            _process.parent.start_sweeping(_wake)
+            _process.parent.start_sweeping(
+                # Past the key `wake`, which busy children hold: this worker's idle child shall have a wake-up.
+                wake=partial(send_wake_up, _names, app),
+                concurrency=worker.concurrency,
+            )
 
     def terminate(self, worker: Any) -> None:  # noqa: ANN401 - as above
         """End like a stop."""

@@ -23,6 +23,7 @@ from worker.replica import Replica
 from worker.scripts import Scripts
 from worker.settings import Settings, own_endpoints
 from worker.sweeper import sweep_archive
+from worker.wakes import WakeUps
 
 
 def new_consumer_name() -> str:
@@ -57,7 +58,6 @@ class Child:
             host_concurrency=settings.host_concurrency,
         )
         self._replica = Replica(self.client, keys, cache_dir=settings.cache_dir)
-        self._wake_key = keys.wake
         self.pipeline = Pipeline(
             settings,
             ownership=ownership,
@@ -68,14 +68,15 @@ class Child:
             replica=self._replica,
             publisher=Publisher(scripts, keys=keys, consumer=consumer, keep=settings.alerts_keep),
             sweep=partial(sweep_archive, scripts, keys=keys, lease_s=settings.lease),
-            wake=partial(wake, self.client),
+            wakes=WakeUps(self.client, names=keys, send=partial(wake, self.client)),
             outage=Outage(stopping),
             stopping=stopping,
         )
 
     def drain(self) -> None:
         """Work while there is work; see `Pipeline.run`."""
-        self.pipeline.run()
+        with self._note.draining():
+            self.pipeline.run()
 
     def close(self) -> None:
         """End in good order: no thread, no note, no connection is left."""

@@ -20,6 +20,7 @@ from worker.entries import Entry
 
 _SIZE = 2048
 _WRITER_AT = 1024
+_DRAINING_AT = 1023
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,15 @@ class Note:
             yield
         finally:
             self._map[0] = 0
+
+    @contextmanager
+    def draining(self) -> Iterator[None]:
+        """Note, for the time of the block, that this child has work: it needs no wake-up."""
+        self._map[_DRAINING_AT] = 1
+        try:
+            yield
+        finally:
+            self._map[_DRAINING_AT] = 0
 
     def close(self) -> None:
         """Leave nothing behind: this child ends in good order."""
@@ -180,6 +190,17 @@ def _notes(state_dir: Path, uuid: str) -> Path:
 
 def _locked_path(state_dir: Path, parent: str) -> Path:
     return state_dir / "workers" / f"{parent}.lock"
+
+
+def count_draining(state_dir: Path, *, uuid: str, parent: str) -> int:
+    """Count the children of `parent` that are in a drain; dead ones count until their notes are gone."""
+    count = 0
+    for path in _notes(state_dir, uuid).glob("*.note"):
+        with suppress(OSError):
+            content = path.read_bytes()
+            writer = _load(content, _WRITER_AT)
+            count += writer is not None and writer["parent"] == parent and content[_DRAINING_AT]
+    return count
 
 
 def clear_notes(state_dir: Path, *, uuid: str, parent: str) -> None:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 
 import billiard
-import redis
 from redis.exceptions import AuthenticationError, RedisError
 
 from producer.server import connect
@@ -70,8 +69,8 @@ class Parent:
             else:
                 return
 
-    def start_sweeping(self, wake: Callable[[redis.Redis], object]) -> None:
-        """Sweep each second from now on."""
+    def start_sweeping(self, *, wake: Callable[[], object], concurrency: int) -> None:
+        """Sweep each second from now on; send wake-ups only for a child of our own that has nothing to do."""
         self._sweeper = Sweeper(
             Scripts(self.client, keys=self._keys, uuid=self.uuid),
             keys=self._keys,
@@ -80,7 +79,8 @@ class Parent:
             state_dir=self._settings.state_dir,
             parent=self.lock,
             worker=f"{socket.gethostname()}-{self.lock.name}",
-            wake=lambda: wake(self.client),
+            wake=wake,
+            concurrency=concurrency,
         )
         self._sweeper.start()
 

@@ -36,6 +36,7 @@ from worker.records import ImageFacts, Record
 from worker.replica import Replica
 from worker.retries import retry_delay_s
 from worker.settings import Settings
+from worker.wakes import WakeUps
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class Pipeline:
         replica: Replica,
         publisher: Publisher,
         sweep: Callable[[], object],
-        wake: Callable[[], object],
+        wakes: WakeUps,
         outage: Outage,
         stopping: Callable[[], bool],
     ) -> None:
@@ -87,7 +88,7 @@ class Pipeline:
         self._replica = replica
         self._publisher = publisher
         self._sweep = sweep
-        self._wake = wake
+        self._wakes = wakes
         self._outage = outage
         self._stopping = stopping
         self.images = 0
@@ -109,12 +110,19 @@ class Pipeline:
         try:
             while not self._stopping() and self.images < self._settings.images_per_child:
                 try:
+                    if is_first:
+                        self._wakes.forget()
                     if monotonic() - last_sweep >= SWEEP_EVERY_S:
                         last_sweep = monotonic()
                         self._sweep()
                     if self._round() and is_first:
-                        is_first = False
-                        self._wake()
+                        self._wakes.send()
+                    is_first = False
+                    if self._leases.held():
+                        idle_since = monotonic()
+                        self._wakes.hold()
+                    else:
+                        self._wakes.release()
                 except OutOfMemoryError:
                     self._is_full = True
                     self._outage.wait("the server is at maxmemory: reading stops until there is room", 1.0)
@@ -124,11 +132,9 @@ class Pipeline:
                     continue
                 self._is_full = False
                 self._outage.over()
-                if self._leases.held():
-                    idle_since = monotonic()
-                elif monotonic() - idle_since >= self._settings.linger:
+                if monotonic() - idle_since >= self._settings.linger:
                     break
-                else:
+                if not self._leases.held():
                     self._outage.pause(POLL_S / 2)
         finally:
             self._leave()

@@ -15,7 +15,7 @@ from producer.names import LANES
 from worker.entries import Entry, read_history, read_message
 from worker.errors import ArchiveMissingError, BadEntryError
 from worker.keyspace import Keyspace
-from worker.notes import DeadChild, Decoding, ParentLock, dead_children
+from worker.notes import DeadChild, Decoding, ParentLock, count_draining, dead_children
 from worker.ownership import Ownership
 from worker.scripts import Scripts
 
@@ -67,6 +67,7 @@ class Sweeper:
         parent: ParentLock,
         worker: str,
         wake: Callable[[], object],
+        concurrency: int,
     ) -> None:
         self._scripts = scripts
         self._keys = keys
@@ -76,6 +77,7 @@ class Sweeper:
         self._parent = parent
         self._worker = worker
         self._wake = wake
+        self._concurrency = concurrency
         self._complained: str | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -93,10 +95,12 @@ class Sweeper:
 
     def sweep(self) -> None:
         """Do one sweep."""
-        with dead_children(self._state_dir, uuid=self._scripts.uuid, parent=self._parent.name) as dead:
+        uuid = self._scripts.uuid
+        with dead_children(self._state_dir, uuid=uuid, parent=self._parent.name) as dead:
             for child in dead:
                 self.bury(child)
-        if sweep_archive(self._scripts, keys=self._keys, lease_s=self._lease_s, worker=self._worker):
+        waits = sweep_archive(self._scripts, keys=self._keys, lease_s=self._lease_s, worker=self._worker)
+        if waits and count_draining(self._state_dir, uuid=uuid, parent=self._parent.name) < self._concurrency:
             self._wake()
         self._parent.beat()
 
