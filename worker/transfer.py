@@ -56,6 +56,13 @@ class Transfer:
     is_forgotten: bool = False
 
 
+class _LentSocket(socket.socket):
+    """A socket that pycurl duplicates and drops: its own descriptor is closed at that moment."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Hand:
     """A libcurl handle, used for one request after another."""
 
@@ -123,7 +130,7 @@ class Hand:
         except RefusedAddressError as error:
             self.refusal = error
             return int(pycurl.SOCKET_BAD)
-        return socket.socket(family, kind, protocol)
+        return _LentSocket(family, kind, protocol)
 
     def _take_header(self, line: bytes) -> int | None:
         assert self.transfer is not None  # noqa: S101  # for the type checker

@@ -7,6 +7,7 @@ transfer waits for room in memory must not count.
 
 import os
 import select
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -43,7 +44,7 @@ Ended = Callable[[Transfer, bytes | None, ImageError | None], None]
 
 
 class Transfers:
-    """Runs transfers; used by one thread, except `wake`, `call`."""
+    """Runs transfers; used by one thread, except for `call`."""
 
     def __init__(
         self,
@@ -62,6 +63,8 @@ class Transfers:
         self._active: dict[Transfer, None] = {}
         self._spare_hands: list[Hand] = []
         self._hands: dict[pycurl.Curl, Hand] = {}
+        self._lock = threading.Lock()
+        self._is_closed = False
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._file_threads = SideThreads(FILE_THREADS)
         self._timer_at: float | None = None
@@ -75,9 +78,11 @@ class Transfers:
         self._multi.setopt(pycurl.M_MAXCONNECTS, IDLE_CONNECTIONS)
 
     def call(self, call: Callable[[], None]) -> None:
-        """Have the loop run `call`; from any thread."""
-        self._calls.put(call)
-        os.eventfd_write(self._wake_fd, 1)
+        """Have the loop run `call`; from any thread. A lookup or a file may end after the loop was closed."""
+        with self._lock:
+            if not self._is_closed:
+                self._calls.put(call)
+                os.eventfd_write(self._wake_fd, 1)
 
     def start(self, transfer: Transfer) -> None:
         """Begin a transfer; `ended` is called once, here or later."""
@@ -130,6 +135,8 @@ class Transfers:
 
     def close(self) -> None:
         """Close all connections."""
+        with self._lock:
+            self._is_closed = True
         self.forget()
         for hand in self._spare_hands:
             hand.curl.close()
