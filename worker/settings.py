@@ -94,7 +94,7 @@ class Settings(BaseSettings):
         (), description="Networks, separated by commas, that may be asked although they are not public"
     )
     user_agent: str = Field(
-        "lookalike/0.1 (+https://github.com/lookalike-archive/lookalike)",
+        "lookalike/0.1 (the operator has not said who asks)",
         description="Who asks, and how to reach them: sent with every download",
     )
 
