@@ -61,6 +61,11 @@ class Downloads:
         return self._ended.qsize() + sum(len(waiting) for waiting in self._arrived)
 
     @property
+    def bytes_held(self) -> int:
+        """Bytes of bodies that have arrived, whole or in part, and were not handed out."""
+        return self._budget.used
+
+    @property
     def parked(self) -> int:
         """Downloads that wait for their host."""
         return self._parked_count

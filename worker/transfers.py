@@ -36,6 +36,9 @@ from worker.transfer import FetchLimits, Hand, Transfer
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 LATER = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+CUT_DURING_TLS = ("unexpected eof", "SSL_ERROR_SYSCALL", "reset by peer", "SSL_ERROR_ZERO_RETURN")
+"""How libcurl and OpenSSL tell that the network, not the peer's TLS, ended a handshake."""
+
 TICK_S = 0.2
 IDLE_CONNECTIONS = 128
 FILE_THREADS = 8
@@ -217,14 +220,14 @@ class Transfers:
             more, done, failed = self._multi.info_read()
             for curl in done:
                 self._finish(self._hands[curl], pycurl.E_OK)
-            for curl, code, _ in failed:
-                self._finish(self._hands[curl], code)
+            for curl, code, told in failed:
+                self._finish(self._hands[curl], code, told)
 
-    def _finish(self, hand: Hand, code: int) -> None:
+    def _finish(self, hand: Hand, code: int, told: str = "") -> None:
         transfer = hand.transfer
         assert transfer is not None and transfer.target is not None  # noqa: S101, PT018  # for the type checker
         target = transfer.target
-        is_cut = code != pycurl.E_OK and hand.curl.getinfo(pycurl.OS_ERRNO) != 0
+        is_cut = any(sign in told for sign in CUT_DURING_TLS)
         wish = hand.curl.getinfo(pycurl.RETRY_AFTER) if hand.status in LATER else 0
         self._take_hand(transfer)
         aborted_page = code == pycurl.E_WRITE_ERROR and not hand.is_success
