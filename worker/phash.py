@@ -1,4 +1,4 @@
-"""The recipe of the hash: a decoded image in, its 64-bit pHash out, bit for bit `imagehash.phash(image.convert("RGBA"))`.
+"""A decoded image in, its 64-bit pHash out, bit for bit `imagehash.phash(image.convert("RGBA"))`.
 
 pHash after hackerfactor.com, "Looks Like It" (2011), as ImageHash computes it: luma, Lanczos to 32x32, DCT, the lowest
 8x8 coefficients, a bit for each that is above their median. The tests compare every shortcut with ImageHash itself.
@@ -8,10 +8,11 @@ import numpy as np
 import scipy.fftpack
 from PIL import Image
 
+from worker.shrinking import shrink
+
 RECIPE = "imagehash.phash/64/RGBA/1"
 """Names what the hashes of an archive are; changes when a bit of any hash may change."""
 
-SIDE = 32
 LOW = 8
 TEXTURED_POPCOUNT = 32
 """Of 64 different coefficients 32 are above the median; another count means a flat or degenerate picture."""
@@ -31,8 +32,7 @@ def compute_phash(image: Image.Image) -> int:
         image.info.pop("transparency", None)
     else:
         image = image.convert("RGBA")
-    small = image.convert("L").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-    rows = scipy.fftpack.dct(np.asarray(small), axis=0)[:LOW]
+    rows = scipy.fftpack.dct(shrink(image.convert("L")), axis=0)[:LOW]
     low = scipy.fftpack.dct(rows, axis=1)[:, :LOW]
     ordered = np.sort(low, axis=None)
     median = (ordered[LOW * LOW // 2 - 1] + ordered[LOW * LOW // 2]) / 2
