@@ -4,7 +4,7 @@ import pytest
 from celery import Celery
 
 from producer.urls import default_broker_url
-from tests.conftest import wait_until
+from conftest import wait_until
 
 
 @pytest.fixture
