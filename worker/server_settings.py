@@ -17,7 +17,7 @@ def prepare_server(client: redis.Redis) -> None:
     A managed server may forbid CONFIG: then it is the operator's to set, and `docs/settings.md` tells what.
     """
     try:
-        stands: dict[str, Any] = client.config_get("hash-max-listpack-*", "maxmemory-policy", "appendonly")
+        stands: Any = client.config_get("hash-max-listpack-*", "maxmemory-policy", "appendonly")
     except ResponseError as error:
         logger.info("the server's settings cannot be read (%s): docs/settings.md tells what it needs", error)
         return

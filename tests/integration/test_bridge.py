@@ -2,9 +2,9 @@
 
 import pytest
 from celery import Celery
+from conftest import wait_until
 
 from producer.urls import default_broker_url
-from conftest import wait_until
 
 
 @pytest.fixture
