@@ -156,21 +156,21 @@ class Pipeline:
         if self._is_full or self._taken:
             return False
         downloads, window = self._downloads, self._settings.window
-        if downloads.parked >= PARKED_LIMIT:
-            return False
         held = self._leases.held()
         live_held = sum(entry.lane == "live" for entry in held)
         # What waits for its host is parked beside the window.
-        live = live_held - downloads.parked_urgent
-        others = len(held) - live_held - (downloads.parked - downloads.parked_urgent)
+        parked_live = downloads.parked_urgent
+        parked_others = downloads.parked - parked_live
+        live = live_held - parked_live
+        others = len(held) - live_held - parked_others
         most = window * 7 // 8
         room = window - live - others
 
-        for_live = min(BATCH, room, most - live)
+        for_live = min(BATCH, room, most - live, PARKED_LIMIT - parked_live)
         self._taken = self._own(("live",), for_live)
         more = 0 < for_live == len(self._taken)
         if downloads.ready < BATCH:
-            for_others = min(BATCH, room - len(self._taken), most - others)
+            for_others = min(BATCH, room - len(self._taken), most - others, PARKED_LIMIT - parked_others)
             taken = self._own(("retry", "backlog"), for_others)
             more = more or 0 < for_others == len(taken)
             self._taken += taken
