@@ -1,5 +1,6 @@
 """The command `lookalike`: its verbs, each loaded when it is used, and what all of them do about errors."""
 
+import os
 import sys
 from importlib import import_module
 
@@ -19,6 +20,11 @@ VERBS = {
     "archive": ("worker.commands.archive", "Show the archive; accept a new one."),
 }
 """Each verb: the module that has a command of this name, and what it does."""
+
+
+UNAVAILABLE = 69
+FULL = 75
+INTERRUPTED = 130
 
 
 class Verbs(click.Group):
@@ -60,40 +66,46 @@ def lookalike() -> None:
 
 
 def main() -> None:
-    """Run the command; end with 69 where a server is missing and 78 where a setting forbids the start."""
+    """Run the command and end with its status; `docs` and each verb's help tell what the statuses mean."""
+    try:
+        sys.exit(_run())
+    except BrokenPipeError:
+        # Who read our output has seen enough. Python would complain when it flushes stdout at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _run() -> int:  # noqa: PLR0911 - one for each way in which a verb ends
     # Imported here: redis-py costs 60 ms, and errors are the same for every verb.
     from redis.exceptions import ConnectionError as RedisConnectionError  # noqa: PLC0415
-    from redis.exceptions import RedisError  # noqa: PLC0415
+    from redis.exceptions import OutOfMemoryError, RedisError  # noqa: PLC0415
     from redis.exceptions import TimeoutError as RedisTimeoutError  # noqa: PLC0415
 
     from worker.errors import ServiceError  # noqa: PLC0415
 
     try:
-        lookalike(standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        status = lookalike(prog_name="lookalike", standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return INTERRUPTED
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
-    except click.exceptions.Exit as leave:
-        sys.exit(leave.exit_code)
+        return error.exit_code
     except ServiceError as error:
-        click.echo(f"lookalike: {error}", err=True)
-        sys.exit(error.exit_status)
-    except (RedisConnectionError, RedisTimeoutError) as error:
-        click.echo(
-            f"lookalike: the server is not reachable ({error}): is it running? LOOKALIKE_REDIS_URL names it",
-            err=True,
+        return _tell(str(error), error.exit_status)
+    except OutOfMemoryError:
+        return _tell(
+            "the server is at its maxmemory: give it more, or wait until the workers made room", FULL
         )
-        sys.exit(69)
+    except (RedisConnectionError, RedisTimeoutError) as error:
+        return _tell(f"the server went away: {error}", UNAVAILABLE)
     except RedisError as error:
-        click.echo(f"lookalike: the server refused: {error}", err=True)
-        sys.exit(69)
+        return _tell(f"the server refuses: {error}", UNAVAILABLE)
+    return status if isinstance(status, int) else 0
+
+
+def _tell(problem: str, status: int) -> int:
+    click.echo(f"lookalike: {problem}", err=True)
+    return status
 
 
 if __name__ == "__main__":
