@@ -1,6 +1,5 @@
 """The command `lookalike`: its verbs, each loaded when it is used, and what all of them do about errors."""
 
-import os
 import sys
 from importlib import import_module
 
@@ -66,13 +65,8 @@ def lookalike() -> None:
 
 
 def main() -> None:
-    """Run the command and end with its status; `docs` and each verb's help tell what the statuses mean."""
-    try:
-        sys.exit(_run())
-    except BrokenPipeError:
-        # Who read our output has seen enough. Python would complain when it flushes stdout at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    """Run the command and end with its status; the help of each verb tells what they mean."""
+    sys.exit(_run())
 
 
 def _run() -> int:  # noqa: PLR0911 - one for each way in which a verb ends

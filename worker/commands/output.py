@@ -1,6 +1,8 @@
 """How verbs speak: data on stdout, one JSON object a line with `--json`; everything else on stderr."""
 
 import json
+import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -16,20 +18,20 @@ Exit status:
 
 def print_json(row: Mapping[str, Any]) -> None:
     """Print one object on a line of its own, at once, so that a pipe sees it."""
-    click.echo(_encode(row))
+    _print(_encode(row) + "\n")
 
 
 def print_long_json(row: Mapping[str, Any], *, name: str, values: Iterable[Any]) -> None:
     """Print `row` and, as its last member `name`, a list of any length, which is never held as a whole."""
-    click.echo(_encode(row)[:-1] + f",{_encode(name)}:[", nl=False)
+    _print(_encode(row)[:-1] + f",{_encode(name)}:[")
     for at, value in enumerate(values):
-        click.echo(("," if at else "") + _encode(value), nl=False)
-    click.echo("]}")
+        _print(("," if at else "") + _encode(value))
+    _print("]}\n")
 
 
 def print_row(text: str) -> None:
     """Print a line for people: what strangers wrote into it cannot command the terminal."""
-    click.echo("".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text))
+    _print("".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text) + "\n")
 
 
 def note(text: str) -> None:
@@ -82,6 +84,15 @@ def moment(rfc3339: str) -> str:
 def count(number: int, noun: str) -> str:
     """Write a number with its noun: `1 image`, `2,000 images`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _print(text: str) -> None:
+    try:
+        click.echo(text, nl=False)
+    except BrokenPipeError:
+        # Who reads has seen enough: that is no error. Python itself would complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(0) from None
 
 
 def _encode(value: object) -> str:
