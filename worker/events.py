@@ -119,21 +119,23 @@ def write_alert(  # noqa: PLR0913 - the parts of an alert
             },
             "earlier_copies": record.rank,
             "copies": [_sample(copy) for copy in copies[:MAX_COPIES]],
-            "matches": [
-                {
-                    "phash": f"{match.phash:016x}",
-                    "distance": match.distance,
-                    "images": match.story.images,
-                    "first_seen_at": seen_time(match.story.first),
-                    "last_seen_at": seen_time(match.story.last),
-                    "sample": _sample(match.story.first),
-                }
-                for match in matches[:MAX_MATCHES]
-            ],
+            "matches": [write_match(match) for match in matches[:MAX_MATCHES]],
             "match_count": min(match_count, MAX_COUNT),
         },
     }
     return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+
+
+def write_match(match: Match) -> MatchData:
+    """Give a look-alike cluster as alerts and searches tell it; its sample is its first image."""
+    return {
+        "phash": f"{match.phash:016x}",
+        "distance": match.distance,
+        "images": match.story.images,
+        "first_seen_at": seen_time(match.story.first),
+        "last_seen_at": seen_time(match.story.last),
+        "sample": _sample(match.story.first),
+    }
 
 
 def _sample(record: Record) -> SampleData:
