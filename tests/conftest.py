@@ -3,13 +3,13 @@
 import shutil
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import redis
+from waiting import wait_until
 
 from producer import Producer
 from producer.server import connect
@@ -25,16 +25,6 @@ from worker.statistics import read_stats, read_status
 
 DEMO_FOLDER = Path(__file__).parent.parent / "demo"
 ARCHIVE = "test"
-Deadline = Callable[..., None]
-
-
-def wait_until(condition: Callable[[], object], *, timeout_s: float = 20.0, what: str = "") -> None:
-    """Wait until `condition` holds, or fail with `what` never came."""
-    end = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > end:
-            pytest.fail(f"never came in {timeout_s} s: {what or condition}")
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="session")
