@@ -1,6 +1,6 @@
 """The folder of an archive's index files, shared by all processes of a machine.
 
-`<digest>.run` is a run, named by the seals that it covers; `<seal>.segment` a full segment that no run covers
+`<begin>-<end>-<digest>.run` is a run, named by its segments and the digest of their seals; `<seal>.segment` a full segment that no run covers
 yet, named by the SHA-1 of its content; `lock` is held by whoever builds. Any file may be deleted at any time.
 """
 
@@ -8,14 +8,18 @@ import hashlib
 import logging
 import mmap
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.levels import RunName, Span, name_run
 from worker.run_file import RunFileError, open_run
 from worker.sorted_run import SortedRun
 
+_RUN_FILE = re.compile(r"(\d{1,9})-(\d{1,9})-([0-9a-f]{40})\.run")
 _logger = logging.getLogger(__name__)
 
 
@@ -30,19 +34,28 @@ class IndexCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def run_path(self, digest: str) -> Path:
+    def run_path(self, name: RunName) -> Path:
         """Name the file of a run."""
-        return self.folder / f"{digest}.run"
+        return self.folder / f"{name.span.begin}-{name.span.end}-{name.digest}.run"
+
+    def list_runs(self, seals: Sequence[bytes]) -> list[RunName]:
+        """List the runs over segments that have these seals."""
+        try:
+            found = [_RUN_FILE.fullmatch(name) for name in os.listdir(self.folder)]
+        except OSError:
+            return []
+        names = [RunName(Span(int(match[1]), int(match[2])), match[3]) for match in found if match]
+        return [name for name in names if name.span.end <= len(seals) and name == name_run(seals, name.span)]
 
     def segment_path(self, seal: bytes) -> Path:
         """Name the file of a full segment."""
         return self.folder / f"{seal.decode()}.segment"
 
-    def open_run(self, digest: str) -> SortedRun | None:
+    def open_run(self, name: RunName) -> SortedRun | None:
         """Map a run, or delete what is not one."""
-        path = self.run_path(digest)
+        path = self.run_path(name)
         try:
-            return SortedRun(open_run(path, digest=digest))
+            return SortedRun(open_run(path, digest=name.digest))
         except FileNotFoundError:
             return None
         except (RunFileError, OSError) as error:

@@ -1,7 +1,7 @@
 """Which runs cover the sealed segments: at most one a level, each level eight times the one below."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 _GROWTH_BITS = 3
@@ -13,6 +13,13 @@ class Span(NamedTuple):
 
     begin: int
     end: int
+
+
+class RunName(NamedTuple):
+    """What a run covers: the place of its segments, and a digest of place and seals."""
+
+    span: Span
+    digest: str
 
 
 def plan_runs(sealed: int) -> list[Span]:
@@ -27,29 +34,26 @@ def plan_runs(sealed: int) -> list[Span]:
     return spans
 
 
-def cover(spans: Sequence[Span], is_there: Callable[[Span], bool]) -> Iterator[Span]:
-    """Give the existing runs that together cover most of `spans`: those of an earlier plan fit in."""
-    for wanted in spans:
-        begin = wanted.begin
-        while begin < wanted.end:
-            best = next((span for span in _runs_from(begin, wanted.end) if is_there(span)), None)
-            if best is not None:
-                yield best
-            begin = best.end if best else begin + 1
-
-
-def _runs_from(begin: int, limit: int) -> Iterator[Span]:
-    """List every run that any plan could have made from `begin` to at most `limit`, largest first."""
-    for level in reversed(range(0, max(1, limit.bit_length()), _GROWTH_BITS)):
-        if begin % (1 << level + _GROWTH_BITS) == 0 or begin == 0:
-            for size in reversed(range(1, 1 << _GROWTH_BITS)):
-                if begin + (size << level) <= limit:
-                    yield Span(begin, begin + (size << level))
-
-
-def run_digest(seals: Sequence[bytes], span: Span) -> str:
-    """Name a run by what it covers: where it begins, and the seals of its segments."""
+def name_run(seals: Sequence[bytes], span: Span) -> RunName:
+    """Name the run over `span` of the segments that have these seals."""
     digest = hashlib.sha1(_FORMAT, usedforsecurity=False)
     digest.update(b"%d" % span.begin)
     digest.update(b"".join(seals[span.begin : span.end]))
-    return digest.hexdigest()
+    return RunName(span, digest.hexdigest())
+
+
+def cover(
+    spans: Sequence[Span], names: Iterable[RunName], is_usable: Callable[[RunName], bool]
+) -> Iterator[RunName]:
+    """Choose runs for as much of `spans` as possible: those of an earlier plan fit in, side by side."""
+    longest_first = sorted(names, key=lambda name: -name.span.end)
+    for wanted in spans:
+        begin = wanted.begin
+        while begin < wanted.end:
+            fitting = (
+                name for name in longest_first if name.span.begin == begin and name.span.end <= wanted.end
+            )
+            best = next(filter(is_usable, fitting), None)
+            if best is not None:
+                yield best
+            begin = best.span.end if best else begin + 1

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from worker.index_cache import IndexCache
 from worker.keyspace import SEGMENT_ROWS
-from worker.levels import Span, cover, plan_runs, run_digest
+from worker.levels import RunName, Span, cover, name_run, plan_runs
 from worker.run_file import write_run
 from worker.sorted_run import RunArrays
 
@@ -70,8 +70,8 @@ def _end_with_parent(folder: Path) -> None:
 
 
 def _build(cache: IndexCache, seals: list[bytes], span: Span) -> None:
-    digest = run_digest(seals, span)
-    if cache.open_run(digest) is not None:
+    name = name_run(seals, span)
+    if cache.open_run(name) is not None:
         return
     hashes, rows = _gather(cache, seals, span)
     temporary = cache.folder / _TEMPORARY
@@ -80,11 +80,11 @@ def _build(cache: IndexCache, seals: list[bytes], span: Span) -> None:
             temporary,
             hashes,
             rows,
-            digest=digest,
+            digest=name.digest,
             first_row=span.begin * SEGMENT_ROWS,
             end_row=span.end * SEGMENT_ROWS,
         )
-        temporary.rename(cache.run_path(digest))
+        temporary.rename(cache.run_path(name))
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -93,21 +93,21 @@ def _gather(
     cache: IndexCache, seals: list[bytes], span: Span
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
     """Collect the hashes of a span with their rows in it, from smaller runs and from segments."""
-    runs: dict[Span, RunArrays] = {}
+    runs: dict[RunName, RunArrays] = {}
 
-    def is_there(smaller: Span) -> bool:
-        run = cache.open_run(run_digest(seals, smaller)) if smaller != span else None
+    def is_usable(name: RunName) -> bool:
+        run = cache.open_run(name)
         if run is not None:
-            runs[smaller] = run.arrays
+            runs[name] = run.arrays
         return run is not None
 
     hashes, rows = [], []
     covered: set[int] = set()
-    for smaller in cover([span], is_there):
-        arrays = runs[smaller]
+    for name in cover([span], cache.list_runs(seals), is_usable):
+        arrays = runs[name]
         hashes.append(arrays.ascending)
         rows.append(arrays.rows + np.uint32(arrays.first_row - span.begin * SEGMENT_ROWS))
-        covered.update(range(*smaller))
+        covered.update(range(*name.span))
     for segment in sorted(set(range(*span)) - covered):
         held = cache.open_segment(seals[segment])
         if held is None:
@@ -126,7 +126,7 @@ def _tidy(cache: IndexCache, seals: list[bytes], spans: list[Span]) -> None:
     """
     for seal in seals:
         cache.segment_path(seal).unlink(missing_ok=True)
-    wanted = {cache.run_path(run_digest(seals, span)).name for span in spans} | {"lock"}
+    wanted = {cache.run_path(name_run(seals, span)).name for span in spans} | {"lock"}
     oldest = time.time() - _KEEP_UNKNOWN_S
     for path in cache.folder.iterdir():
         with contextlib.suppress(FileNotFoundError):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from worker.building import Building
 from worker.index_cache import IndexCache
 from worker.keyspace import SEGMENT_ROWS
-from worker.levels import Span, cover, plan_runs, run_digest
+from worker.levels import RunName, cover, name_run, plan_runs
 from worker.pieces import FlatRows, Piece
 from worker.sorted_run import SortedRun
 
@@ -31,7 +31,7 @@ class SealedRows:
         self.pieces: list[Piece] = []
         self._cache = IndexCache(folder)
         self._building = Building(self._cache)
-        self._runs: dict[str, SortedRun] = {}
+        self._runs: dict[RunName, SortedRun] = {}
         self._segments: dict[tuple[int, bytes], FlatRows] = {}
         self._is_complete = True
         self._look_at_s = 0.0
@@ -57,21 +57,24 @@ class SealedRows:
     def adopt(self, seals: Sequence[bytes], read_segment: ReadSegment) -> None:
         """Hold these segments and no others; what is in no file comes from the server."""
         spans = plan_runs(len(seals))
-        runs: dict[str, SortedRun] = {}
+        runs: dict[RunName, SortedRun] = {}
 
-        def is_there(span: Span) -> bool:
-            digest = run_digest(seals, span)
-            run = self._runs.get(digest) or self._cache.open_run(digest)
+        def is_usable(name: RunName) -> bool:
+            run = self._runs.get(name) or self._cache.open_run(name)
             if run is not None:
-                runs[digest] = run
+                runs[name] = run
             return run is not None
 
-        covered = [segment for span in cover(spans, is_there) for segment in range(*span)]
+        held = [
+            name for name in self._runs if name.span.end <= len(seals) and name == name_run(seals, name.span)
+        ]
+        names = cover(spans, {*held, *self._cache.list_runs(seals)}, is_usable)
+        covered = [segment for name in names for segment in range(*name.span)]
         segments = self._load(seals, sorted(set(range(len(seals))).difference(covered)), read_segment)
         self.seals = list(seals)
         self._runs, self._segments = runs, segments
         self.pieces = sorted([*runs.values(), *segments.values()], key=lambda piece: piece.first_row)
-        self._is_complete = all(run_digest(seals, span) in runs for span in spans)
+        self._is_complete = all(name_run(seals, span) in runs for span in spans)
         self._look_at_s = 0.0
 
     def look_after(self, read_segment: ReadSegment) -> None:
@@ -107,8 +110,8 @@ class SealedRows:
     def _provide(self, read_segment: ReadSegment) -> None:
         """Make sure that files hold all that the building process needs."""
         spans = plan_runs(len(self.seals))
-        on_disk = cover(spans, lambda span: self._cache.run_path(run_digest(self.seals, span)).exists())
-        covered = {segment for span in on_disk for segment in range(*span)}
+        on_disk = cover(spans, self._cache.list_runs(self.seals), lambda _: True)
+        covered = {segment for name in on_disk for segment in range(*name.span)}
         for number in set(range(len(self.seals))) - covered:
             seal = self.seals[number]
             if not self._cache.segment_path(seal).exists():
