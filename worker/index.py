@@ -35,6 +35,8 @@ class HammingIndex:
         """
         if not 0 <= max_distance <= MAX_DISTANCE:
             raise ValueError(f"max_distance {max_distance}: use 0 to {MAX_DISTANCE}")
+        if not len(queries):
+            return []
         lowest = _NO_HORIZON if before is None else int(before.min(initial=_NO_HORIZON))
         found = []
         for piece in self.pieces:

@@ -1,7 +1,8 @@
 """The folder of an archive's index files, shared by all processes of a machine.
 
-`<begin>-<end>-<digest>.run` is a run, named by its segments and the digest of their seals; `<seal>.segment` a full segment that no run covers
-yet, named by the SHA-1 of its content; `lock` is held by whoever builds. Any file may be deleted at any time.
+`<begin>-<end>-<digest>.run` is a run, named by its segments and the digest of their seals; `<seal>.segment` a full
+segment that no run covers yet, named by the SHA-1 of its content; `lock` is held by whoever builds. Any file may be
+deleted at any time.
 """
 
 import hashlib
@@ -41,7 +42,7 @@ class IndexCache:
     def list_runs(self, seals: Sequence[bytes]) -> list[RunName]:
         """List the runs over segments that have these seals."""
         try:
-            found = [_RUN_FILE.fullmatch(name) for name in os.listdir(self.folder)]
+            found = [_RUN_FILE.fullmatch(path.name) for path in self.folder.iterdir()]
         except OSError:
             return []
         names = [RunName(Span(int(match[1]), int(match[2])), match[3]) for match in found if match]

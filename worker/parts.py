@@ -22,6 +22,7 @@ LARGE = (21, 21, 22)
 
 LARGE_ROWS = 16_000_000
 
+_HASH_BITS = 64
 _ROWS_PER_LOOKUP = 12
 """Reading one more bucket costs as much as this many candidates (measured)."""
 
@@ -39,6 +40,12 @@ class Parts:
     """A cut of 64 bits. All parts' buckets are numbered through, each part's from a multiple of its size."""
 
     bits: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if sum(self.bits) != _HASH_BITS:
+            raise ValueError(f"parts of {self.bits} bits do not make 64")
+        if any(first % (1 << bits) for first, bits in zip(self.first_buckets, self.bits, strict=True)):
+            raise ValueError(f"parts of {self.bits} bits: a larger one must not follow on too few buckets")
 
     @property
     def shifts(self) -> tuple[int, ...]:

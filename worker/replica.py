@@ -35,6 +35,11 @@ class Replica:
         """Rows of the log that are held."""
         return len(self._sealed.seals) * SEGMENT_ROWS + self._tail_rows
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether every full segment is in one of the runs that are planned for so many."""
+        return self._sealed.is_complete
+
     def close(self) -> None:
         """End what was started; the replica is not to be used any more."""
         self._sealed.close()

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,9 @@ from worker.index_cache import IndexCache
 from worker.keyspace import SEGMENT_ROWS
 from worker.levels import RunName, Span, cover, name_run, plan_runs
 from worker.run_file import write_run
-from worker.sorted_run import RunArrays
+
+if TYPE_CHECKING:
+    from worker.sorted_run import SortedRun
 
 _LOOK_AROUND_S = 0.5
 _KEEP_UNKNOWN_S = 60
@@ -93,18 +96,18 @@ def _gather(
     cache: IndexCache, seals: list[bytes], span: Span
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
     """Collect the hashes of a span with their rows in it, from smaller runs and from segments."""
-    runs: dict[RunName, RunArrays] = {}
+    runs: dict[RunName, SortedRun] = {}
 
     def is_usable(name: RunName) -> bool:
         run = cache.open_run(name)
         if run is not None:
-            runs[name] = run.arrays
+            runs[name] = run
         return run is not None
 
     hashes, rows = [], []
     covered: set[int] = set()
     for name in cover([span], cache.list_runs(seals), is_usable):
-        arrays = runs[name]
+        arrays = runs[name].arrays
         hashes.append(arrays.ascending)
         rows.append(arrays.rows + np.uint32(arrays.first_row - span.begin * SEGMENT_ROWS))
         covered.update(range(*name.span))

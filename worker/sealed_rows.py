@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from worker.index_cache import IndexCache
 from worker.keyspace import SEGMENT_ROWS
 from worker.levels import RunName, cover, name_run, plan_runs
 from worker.pieces import FlatRows, Piece
-from worker.sorted_run import SortedRun
+
+if TYPE_CHECKING:
+    from worker.sorted_run import SortedRun
 
 ReadSegment = Callable[[int, bytes], NDArray[np.uint64]]
 """Reads a full segment with this number and this seal from the server."""
@@ -33,7 +36,7 @@ class SealedRows:
         self._building = Building(self._cache)
         self._runs: dict[RunName, SortedRun] = {}
         self._segments: dict[tuple[int, bytes], FlatRows] = {}
-        self._is_complete = True
+        self.is_complete = True
         self._look_at_s = 0.0
 
     def close(self) -> None:
@@ -42,7 +45,7 @@ class SealedRows:
 
     def is_due(self) -> bool:
         """Whether a run is missing and it is time to look for it."""
-        return not self._is_complete and time.monotonic() >= self._look_at_s
+        return not self.is_complete and time.monotonic() >= self._look_at_s
 
     def append(self, seal: bytes, hashes: NDArray[np.uint64]) -> None:
         """Take over the open segment, which is full now."""
@@ -51,7 +54,7 @@ class SealedRows:
         self._segments[number, seal] = FlatRows(shared, first_row=number * SEGMENT_ROWS)
         self.seals.append(seal)
         self.pieces.append(self._segments[number, seal])
-        self._is_complete = False
+        self.is_complete = False
         self._look_at_s = 0.0
 
     def adopt(self, seals: Sequence[bytes], read_segment: ReadSegment) -> None:
@@ -74,13 +77,13 @@ class SealedRows:
         self.seals = list(seals)
         self._runs, self._segments = runs, segments
         self.pieces = sorted([*runs.values(), *segments.values()], key=lambda piece: piece.first_row)
-        self._is_complete = all(name_run(seals, span) in runs for span in spans)
+        self.is_complete = all(name_run(seals, span) in runs for span in spans)
         self._look_at_s = 0.0
 
     def look_after(self, read_segment: ReadSegment) -> None:
         """Take over runs that were built meanwhile, or have the missing ones built."""
         self.adopt(self.seals, read_segment)
-        if not self._is_complete and self._building.is_possible():
+        if not self.is_complete and self._building.is_possible():
             self._provide(read_segment)
             self._building.start(self.seals)
         self._look_at_s = time.monotonic() + _LOOK_EVERY_S
