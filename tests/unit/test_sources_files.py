@@ -1,10 +1,15 @@
+import bz2
+import gzip
 import os
 
 import pytest
 
 from producer.checkpoint import Checkpoint, CheckpointError
 from producer.mapping import FieldMapping
+from producer.readers.chunks import BrokenFileError, read_file, unpack
+from producer.readers.lines import Lines
 from producer.readers.rows import START, Position
+from producer.readers.text import read_text
 from producer.sources import find_sources
 
 CONTENTS = {
@@ -13,6 +18,19 @@ CONTENTS = {
     "tsv": "id\turl\n\thttps://a.org/1\n\thttps://a.org/2\n",
     "jsonl": '{"url":"https://a.org/1"}\n{"url":"https://a.org/2"}\n',
 }
+
+
+def pack(suffix, content):
+    match suffix:
+        case ".gz":
+            return gzip.compress(content, 1)
+        case ".bz2":
+            return bz2.compress(content, 1)
+        case ".zst":
+            zstd = pytest.importorskip("backports.zstd", reason="an extra, or Python 3.14")
+            return zstd.compress(content)
+        case _:
+            return content
 
 
 def read(source, *, after=START, as_names=False):
@@ -37,7 +55,7 @@ def find_one(name, *, given_format=None):
         (".dat", "csv"),
     ],
 )
-def test_a_file_is_read_as_its_name_or_its_reader_says(suffix, given_format, packing, tmp_path, pack):
+def test_a_file_is_read_as_its_name_or_its_reader_says(suffix, given_format, packing, tmp_path):
     kind = given_format or {".TSV": "tsv", ".ndjson": "jsonl"}.get(suffix, suffix.removeprefix("."))
     path = tmp_path / f"feed{suffix}{packing}"
     path.write_bytes(pack(packing, CONTENTS.get(kind, CONTENTS["text"]).encode()))
@@ -77,7 +95,7 @@ def test_a_table_without_a_url_column_is_one_bad_row(tmp_path):
     assert row.problem.startswith("header: no column url or image_url or image_urls, but https://a.org/1")
 
 
-def test_a_broken_file_ends_with_a_bad_row(tmp_path, pack):
+def test_a_broken_file_ends_with_a_bad_row(tmp_path):
     whole = pack(".gz", b"https://a.org/1\n" * 1000)
     (tmp_path / "a.txt.gz").write_bytes(whole[:-10])
 
@@ -173,3 +191,24 @@ class TestCheckpoint:
             CheckpointError, match=r"no checkpoint that can be read|written by another version"
         ):
             Checkpoint(tmp_path / "c", target="t")
+
+
+class TestPackedFiles:
+    @pytest.mark.parametrize("suffix", [".gz", ".bz2"])
+    def test_a_cut_off_file_is_told_and_its_last_half_line_is_not_read(self, suffix, tmp_path):
+        whole = pack(suffix, b"".join(b"https://a.org/%d\n" % number for number in range(200_000)))
+        (tmp_path / "cut").write_bytes(whole[: len(whole) // 2])
+
+        with (tmp_path / "cut").open("rb") as raw, unpack(raw, suffix) as file:
+            rows = read_text(Lines(read_file(file), after=START))
+            numbers = []
+            with pytest.raises(BrokenFileError, match="broken or cut off"):
+                numbers.extend(int(row.values["url"].removeprefix("https://a.org/")) for row in rows)
+            assert numbers == list(range(len(numbers)))
+
+    @pytest.mark.parametrize("suffix", [".gz", ".bz2"])
+    def test_a_file_that_is_packed_otherwise_is_told(self, suffix, tmp_path):
+        (tmp_path / "x").write_bytes(b"https://a.org/1\n")
+
+        with (tmp_path / "x").open("rb") as raw, unpack(raw, suffix) as file, pytest.raises(BrokenFileError):
+            list(read_file(file))

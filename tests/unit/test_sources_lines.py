@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.readers.chunks import BrokenFileError, read_file, read_pipe, unpack
+from producer.readers.chunks import read_pipe
 from producer.readers.json_lines import read_json_lines
 from producer.readers.lines import MAX_LINE_BYTES, Lines
 from producer.readers.rows import START, Position
@@ -120,24 +120,3 @@ def test_a_pipe_tells_when_nothing_more_is_there():
 
     assert [row and row.values["url"] for row in first] == ["https://a.org/1", None]
     assert [row.values["url"] for row in second if row] == ["https://a.org/2"]
-
-
-class TestPackedFiles:
-    @pytest.mark.parametrize("suffix", [".gz", ".bz2"])
-    def test_a_cut_off_file_is_told_and_its_last_half_line_is_not_read(self, suffix, tmp_path, pack):
-        whole = pack(suffix, b"".join(b"https://a.org/%d\n" % number for number in range(200_000)))
-        (tmp_path / "cut").write_bytes(whole[: len(whole) // 2])
-
-        with (tmp_path / "cut").open("rb") as raw, unpack(raw, suffix) as file:
-            rows = read_text(Lines(read_file(file), after=START))
-            numbers = []
-            with pytest.raises(BrokenFileError, match="broken or cut off"):
-                numbers.extend(int(row.values["url"].removeprefix("https://a.org/")) for row in rows)
-            assert numbers == list(range(len(numbers)))
-
-    @pytest.mark.parametrize("suffix", [".gz", ".bz2"])
-    def test_a_file_that_is_packed_otherwise_is_told(self, suffix, tmp_path):
-        (tmp_path / "x").write_bytes(b"https://a.org/1\n")
-
-        with (tmp_path / "x").open("rb") as raw, unpack(raw, suffix) as file, pytest.raises(BrokenFileError):
-            list(read_file(file))
