@@ -98,6 +98,10 @@ class Producer:
                 raise problem
         return accepted
 
+    def prepare(self) -> None:
+        """Load what the first wake-up needs, so that no image waits for it."""
+        self._waker.prepare()
+
     def count_waiting(self, lane: OpenLane, *, patience_s: float | None = None) -> int:
         """Count the entries of a lane, those being worked on included.
 

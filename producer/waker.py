@@ -18,12 +18,17 @@ class Waker:
         self._app: Celery | None = None
         self._lock = threading.Lock()
 
-    def send(self) -> bool:
-        """Send one wake-up within a second or so, and say whether it went out; it never raises."""
-        # Celery takes 0.2 s to load: a dry run and `--help` never need it.
-        from producer.wake import make_celery_app, send_wake_up  # noqa: PLC0415 - see above
+    def prepare(self) -> "Celery":
+        """Load Celery, which takes 0.2 s: a dry run and `--help` never need it, a live feed before it begins."""
+        from producer.wake import make_celery_app  # noqa: PLC0415 - see above
 
         with self._lock:
             if self._app is None:
                 self._app = make_celery_app(self._broker_url, self._names)
-        return send_wake_up(self._names, self._app)
+            return self._app
+
+    def send(self) -> bool:
+        """Send one wake-up within a second or so, and say whether it went out; it never raises."""
+        from producer.wake import send_wake_up  # noqa: PLC0415 - see `prepare`
+
+        return send_wake_up(self._names, self.prepare())

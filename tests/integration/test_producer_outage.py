@@ -5,7 +5,6 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from conftest import wait_until
 
 from producer import (
     ArchiveFullError,
@@ -16,6 +15,7 @@ from producer import (
     derived_id,
 )
 from producer.server import connect
+from tests.conftest import wait_until
 
 URLS = [f"https://example.org/{number}" for number in range(2500)]
 
