@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from command import Command
+from filled_archive import FilledArchive
 from waiting import wait_until
 
 from producer import Producer
@@ -148,3 +150,20 @@ def own_service(own_server: EmbeddedServer, tmp_path: Path) -> Iterator[Service]
     """A service without a worker yet, on a server that the test may kill."""
     with ExitStack() as stack:
         yield Service(own_server, tmp_path, stack)
+
+
+@pytest.fixture(scope="session")
+def archive() -> Iterator[FilledArchive]:
+    """An archive of the demo images for many tests, none of which changes it; its worker has ended."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lookalike-test-")))
+        server = stack.enter_context(EmbeddedServer(home / "data", config=IN_MEMORY))
+        filled = FilledArchive(server, home, stack)
+        filled.fill(home / "worker.log")
+        yield filled
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """The command `lookalike` in an empty folder, with no setting."""
+    return Command(tmp_path, {})

@@ -62,7 +62,9 @@ class HashAppender:
             pipe.delete(self.keys.seals, self.keys.counters)
             for segment in range(-(-max(len(rows), len(self.rows)) // SEGMENT_ROWS)):
                 data = rows[segment * SEGMENT_ROWS : (segment + 1) * SEGMENT_ROWS].astype(">u8").tobytes()
-                pipe.set(self.keys.segment(segment), data) if data else pipe.delete(self.keys.segment(segment))
+                pipe.set(self.keys.segment(segment), data) if data else pipe.delete(
+                    self.keys.segment(segment)
+                )
                 if len(data) == SEGMENT_ROWS * 8:
                     pipe.hset(self.keys.seals, str(segment), hashlib.sha1(data).hexdigest())
             pipe.hset(self.keys.counters, "rows", len(rows))
@@ -73,7 +75,9 @@ class HashAppender:
         """Cut every other connection, as a server that takes over does."""
         self.client.client_kill_filter(_type="normal", skipme=True)
 
-    def check(self, replica: Replica, *, queries: int = 6, max_distance: int = 10, horizons: bool = True) -> None:
+    def check(
+        self, replica: Replica, *, queries: int = 6, max_distance: int = 10, horizons: bool = True
+    ) -> None:
         """Compare searches over the whole log, and at random horizons, with a scan."""
         chosen = self.draw(queries)
         if len(self.rows):

@@ -72,7 +72,10 @@ def test_the_restore_of_a_backup(keys, tmp_path):
     durable = {"appendonly": "yes", "appendfsync": "always", "save": ""}
     server = EmbeddedServer(folder, config=durable)
     server.start()
-    with connect(server.url) as client, closing(Replica(connect(server.url), keys, cache_dir=tmp_path / "c")) as replica:
+    with (
+        connect(server.url) as client,
+        closing(Replica(connect(server.url), keys, cache_dir=tmp_path / "c")) as replica,
+    ):
         log = HashAppender(client, keys)
         log.append(log.draw(SEGMENT_ROWS + 5_000))
         log.check(replica)
@@ -103,7 +106,13 @@ def test_the_restore_of_a_backup(keys, tmp_path):
 def test_a_flushed_server_and_two_archives_in_turn(replica, log, client):
     first = log.draw(2 * SEGMENT_ROWS + 100)
     second = log.draw(3 * SEGMENT_ROWS)[: 2 * SEGMENT_ROWS + 200]
-    for uuid, rows in [("a", first), ("b", second), ("none", first[:0]), ("a", first), ("b", second[:70_000])]:
+    for uuid, rows in [
+        ("a", first),
+        ("b", second),
+        ("none", first[:0]),
+        ("a", first),
+        ("b", second[:70_000]),
+    ]:
         client.flushall()
         client.hset(log.keys.archive_facts, "uuid", uuid)
         log.rows = np.empty(0, np.uint64)
@@ -128,7 +137,9 @@ def test_an_archive_that_takes_the_place_of_another_on_the_same_connection(repli
 
 
 @pytest.mark.parametrize("error_at", range(6))
-def test_after_an_error_in_any_command_the_replica_is_whole(error_at, server, keys, log, tmp_path, monkeypatch):
+def test_after_an_error_in_any_command_the_replica_is_whole(
+    error_at, server, keys, log, tmp_path, monkeypatch
+):
     with connect(server.url) as own, closing(Replica(own, keys, cache_dir=tmp_path / "cache")) as replica:
         log.append(log.draw(2 * SEGMENT_ROWS + 100))
         replica.catch_up()

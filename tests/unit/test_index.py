@@ -81,7 +81,9 @@ def test_extreme_hashes_are_found_and_nothing_is_made_up(extreme):
 
 
 hashes = st.integers(0, 2**64 - 1)
-clumped = st.builds(lambda base, noise: base ^ noise, st.sampled_from(REAL[:4].tolist()), st.integers(0, 2**12))
+clumped = st.builds(
+    lambda base, noise: base ^ noise, st.sampled_from(REAL[:4].tolist()), st.integers(0, 2**12)
+)
 
 
 @given(
@@ -105,7 +107,9 @@ def test_any_division_into_pieces_and_any_horizon_give_what_a_scan_gives(
     ]
     before = np.array([data.draw(st.integers(0, len(log) + 2)) for _ in queries], np.int64)
 
-    found = HammingIndex(pieces).search(np.array(queries, np.uint64), max_distance=max_distance, before=before)
+    found = HammingIndex(pieces).search(
+        np.array(queries, np.uint64), max_distance=max_distance, before=before
+    )
 
     assert [pairs(matches) for matches in found] == [
         scan(log, np.uint64(query), max_distance=max_distance, before=int(horizon))
@@ -129,7 +133,9 @@ def test_of_an_equal_hash_the_first_row_counts_for_the_horizon():
     index = HammingIndex([SortedRun.of(rows, first_row=100)])
     query = np.array([5], np.uint64)
 
-    found = [pairs(index.search(query, max_distance=0, before=np.array([row]))[0]) for row in (100, 101, 102, 105)]
+    found = [
+        pairs(index.search(query, max_distance=0, before=np.array([row]))[0]) for row in (100, 101, 102, 105)
+    ]
 
     assert found == [[], [], [(0, 5)], [(0, 5)]]
 
@@ -140,7 +146,9 @@ def test_an_empty_index_and_an_empty_batch_find_nothing():
 
     assert [pairs(matches) for matches in HammingIndex([]).search(query, max_distance=10)] == [[]]
     assert [pairs(m) for m in HammingIndex([SortedRun.of(empty)]).search(query, max_distance=10)] == [[]]
-    assert HammingIndex([SortedRun.of(query)]).search(empty, max_distance=10, before=np.empty(0, np.int64)) == []
+    assert (
+        HammingIndex([SortedRun.of(query)]).search(empty, max_distance=10, before=np.empty(0, np.int64)) == []
+    )
 
 
 @pytest.mark.parametrize("max_distance", [-1, 17])

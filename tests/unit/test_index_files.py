@@ -73,7 +73,13 @@ def _flip(position: int):
 
 @pytest.mark.parametrize(
     "damage",
-    [_cut_short, _empty, _longer, _torn, *(_flip(position) for position in (0, 9, 13, 20, 60, 75, 90, 5000, -70))],
+    [
+        _cut_short,
+        _empty,
+        _longer,
+        _torn,
+        *(_flip(position) for position in (0, 9, 13, 20, 60, 75, 90, 5000, -70)),
+    ],
 )
 def test_a_damaged_file_is_noticed(path, damage):
     path.write_bytes(damage(bytearray(path.read_bytes())))
