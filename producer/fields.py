@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from producer.urls import check_url, redact_url
+from producer.urls import WEB_SCHEMES, check_url, redact_url
 
 MAX_ID_LENGTH = 200
 MAX_SOURCE_LENGTH = 200
@@ -43,11 +43,9 @@ def parse_page_url(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"page_url {show(value)}: it must be text")
     try:
-        check_url(value)
+        check_url(value, schemes=WEB_SCHEMES)
     except ValueError as error:
         raise ValueError(f"page_{error}") from None
-    if value[:5].lower() == "file:":
-        raise ValueError(f"page_url {redact_url(value)!r}: its scheme is not one of http, https")
     return value
 
 
