@@ -12,6 +12,7 @@ from producer.server import connect
 from worker.addresses import Endpoint
 from worker.alerts import Publisher
 from worker.clusters import Clusters
+from worker.decoding import Decoder
 from worker.downloads import Downloads
 from worker.fetch import Fetcher, FetchLimits
 from worker.keyspace import Keyspace
@@ -64,7 +65,12 @@ class Child:
             leases=self._leases,
             clusters=Clusters(scripts, keys=keys, consumer=consumer),
             downloads=self._downloads,
-            note=self._note,
+            decoder=Decoder(
+                self._note,
+                max_pixels=settings.max_pixels,
+                timeout_s=settings.decode_timeout,
+                stopping=stopping,
+            ),
             replica=self._replica,
             publisher=Publisher(scripts, keys=keys, consumer=consumer, keep=settings.alerts_keep),
             sweep=partial(sweep_archive, scripts, keys=keys, lease_s=settings.lease),
