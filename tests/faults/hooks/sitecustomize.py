@@ -1,6 +1,7 @@
+# ruff: noqa: PLC0415 - only a process that the hooks are meant for loads what they patch
 """Makes a worker's processes die, or hang, at exact lines: loaded by Python itself where a test puts it on PYTHONPATH.
 
-LOOKALIKE_TEST_KILL_AT  names of steps, separated by commas, each with `before:` or `after:`; each kills one process once
+LOOKALIKE_TEST_KILL_AT  names of steps, separated by commas, each after `before:` or `after:`; each kills one process
 LOOKALIKE_TEST_MARKS    folder in which a kill leaves its name, so that it happens once
 LOOKALIKE_TEST_POISON   1: an image whose bytes hold POISON:<way> ends the process that decodes it in that way
 """
