@@ -5,6 +5,7 @@ that each address is looked up, checked and counted alike. Limits of time are ke
 transfer waits for room in memory must not count.
 """
 
+import heapq
 import os
 import select
 import threading
@@ -70,6 +71,8 @@ class Transfers:
         self._is_closed = False
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._file_threads = SideThreads(FILE_THREADS)
+        self._later: list[tuple[float, int, Callable[[], None]]] = []
+        self._later_number = 0
         self._timer_at: float | None = None
         self._tick_at = 0.0
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -86,6 +89,11 @@ class Transfers:
             if not self._is_closed:
                 self._calls.put(call)
                 os.eventfd_write(self._wake_fd, 1)
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Have the loop run `call` after so many seconds; from its own thread."""
+        self._later_number += 1
+        heapq.heappush(self._later, (time.monotonic() + seconds, self._later_number, call))
 
     def start(self, transfer: Transfer) -> None:
         """Begin a transfer; `ended` is called once, here or later."""
@@ -128,6 +136,8 @@ class Transfers:
                 self._multi.socket_action(descriptor, doing)
         self._run_calls()
         now = time.monotonic()
+        while self._later and self._later[0][0] <= now:
+            heapq.heappop(self._later)[2]()
         if self._timer_at is not None and self._timer_at <= now:
             self._timer_at = None
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
@@ -148,11 +158,10 @@ class Transfers:
         os.close(self._wake_fd)
 
     def _wait_s(self) -> float | None:
-        if not self._active:
-            return None
-        now = time.monotonic()
-        due = self._tick_at if self._timer_at is None else min(self._tick_at, self._timer_at)
-        return max(0.0, due - now)
+        due = [self._later[0][0]] if self._later else []
+        if self._active:
+            due += [self._tick_at] if self._timer_at is None else [self._tick_at, self._timer_at]
+        return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _run_calls(self) -> None:
         try:
