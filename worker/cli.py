@@ -17,6 +17,7 @@ VERBS = {
     "status": ("worker.commands.status", "Tell what waits and who works."),
     "failures": ("worker.commands.failures", "List what could not be done and why; try it again."),
     "archive": ("worker.commands.archive", "Show the archive; accept a new one."),
+    "config": ("worker.commands.config", "Show every setting, and where it comes from."),
 }
 """Each verb: the module that has a command of this name, and what it does."""
 
@@ -66,7 +67,11 @@ def lookalike() -> None:
 
 def main() -> None:
     """Run the command and end with its status; the help of each verb tells what they mean."""
-    sys.exit(_run())
+    try:
+        sys.exit(_run())
+    except KeyboardInterrupt:
+        # Before the verb was loaded.
+        sys.exit(INTERRUPTED)
 
 
 def _run() -> int:  # noqa: PLR0911 - one for each way in which a verb ends
