@@ -36,6 +36,8 @@ def worker(*, concurrency: int | None, starter: int | None) -> None:
     os.environ[f"{PREFIX}CACHE_DIR"] = str(settings.cache_dir)
     from worker.app import app  # noqa: PLC0415 - the app reads its settings from the environment
 
+    if os.environ.get("NO_COLOR"):
+        app.conf.worker_log_color = False
     app.worker_main(
         [
             "--quiet",
