@@ -78,9 +78,7 @@ def hash_image(body: bytes, *, max_pixels: int, look: Look | None = None) -> Has
     return hash_digested(body, sha256(body).digest(), max_pixels=max_pixels, look=look)
 
 
-def hash_digested(
-    body: bytes, digest: bytes, *, max_pixels: int, look: Look | None
-) -> HashedImage:
+def hash_digested(body: bytes, digest: bytes, *, max_pixels: int, look: Look | None) -> HashedImage:
     """Do what `hash_image` does, where the SHA-256 of `body` is known."""
     if not body:
         raise EmptyBodyError("no byte in the body")
