@@ -26,6 +26,7 @@ from worker.replica import Replica
 from worker.scripts import Scripts
 from worker.settings import Settings, own_endpoints
 from worker.sweeper import sweep_archive
+from worker.thumbnails import thumbnail_keeper
 from worker.wakes import WakeUps
 
 
@@ -72,7 +73,7 @@ class Child:
             downloads=self._downloads,
             decoder=Decoder(
                 self._note,
-                hashes=RememberedHashes(settings.remember_hashes),
+                hashes=RememberedHashes(settings.remember_hashes, look=thumbnail_keeper(settings.thumbnails)),
                 max_pixels=settings.max_pixels,
                 timeout_s=settings.decode_timeout,
                 stopping=stopping,

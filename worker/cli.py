@@ -17,6 +17,7 @@ VERBS = {
     "stats": ("worker.commands.stats", "Count images, clusters, alerts and failures."),
     "status": ("worker.commands.status", "Tell what waits and who works."),
     "failures": ("worker.commands.failures", "List what could not be done and why; try it again."),
+    "web": ("worker.commands.web", "Serve the page and the HTTP API."),
     "archive": ("worker.commands.archive", "Show the archive; accept a new one."),
     "config": ("worker.commands.config", "Show every setting, and where it comes from."),
 }
@@ -47,7 +48,7 @@ class Verbs(click.Group):
             if error.name and error.name.split(".")[0] in ("worker", "producer"):
                 raise
             raise click.ClickException(
-                f"`{cmd_name}` needs {error.name}: install lookalike[worker,embedded]"
+                f"`{cmd_name}` needs {error.name}: install lookalike[worker,web,embedded]"
             ) from None
         command: click.Command = getattr(module, cmd_name)
         return command

@@ -26,9 +26,11 @@ class Failure:
     attempts: int
 
 
-def read_failures(client: redis.Redis, keys: Keyspace, *, reason: str | None = None) -> Iterator[Failure]:
-    """Give the failures, latest first, a page at a time; with `reason` those alone."""
-    last = "+"
+def read_failures(
+    client: redis.Redis, keys: Keyspace, *, reason: str | None = None, before: str | None = None
+) -> Iterator[Failure]:
+    """Give the failures, latest first, a page at a time; with `reason` those alone, from the entry `before` on."""
+    last = "+" if before is None else f"({before}"
     stream: Any = client  # redis-py's types are unions of all that any setting could give
     while page := stream.xrevrange(keys.failures, max=last, min="-", count=_PAGE):
         for entry_id, fields in page:

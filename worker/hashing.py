@@ -5,6 +5,7 @@ checked before a pixel is decoded. Of an animation only the first frame is decod
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.util import find_spec
@@ -60,8 +61,12 @@ class HashedImage:
     sha256: bytes
 
 
-def hash_image(body: bytes, *, max_pixels: int) -> HashedImage:
-    """Decode `body` and hash it.
+Look = Callable[[Image.Image, bytes], None]
+"""Sees an image while it is decoded, with the SHA-256 of its bytes; raises nothing."""
+
+
+def hash_image(body: bytes, *, max_pixels: int, look: Look | None = None) -> HashedImage:
+    """Decode `body` and hash it; `look` sees what has a hash.
 
     Raises:
         EmptyBodyError: There is no byte.
@@ -70,10 +75,10 @@ def hash_image(body: bytes, *, max_pixels: int) -> HashedImage:
         BrokenImageError: The bytes begin like an image and cannot be decoded to the end of its first frame.
         UnhashableError: The decoded image cannot be turned into luma.
     """
-    return hash_digested(body, sha256(body).digest(), max_pixels=max_pixels)
+    return hash_digested(body, sha256(body).digest(), max_pixels=max_pixels, look=look)
 
 
-def hash_digested(body: bytes, digest: bytes, *, max_pixels: int) -> HashedImage:
+def hash_digested(body: bytes, digest: bytes, *, max_pixels: int, look: Look | None) -> HashedImage:
     """Do what `hash_image` does, where the SHA-256 of `body` is known."""
     if not body:
         raise EmptyBodyError("no byte in the body")
@@ -88,6 +93,8 @@ def hash_digested(body: bytes, digest: bytes, *, max_pixels: int) -> HashedImage
         raise TooLargeError(f"{width} x {height} pixels do not fit into the memory of a worker") from None
     except (ValueError, OSError) as error:
         raise UnhashableError(f"mode {image.mode} has no luma: {_told(error)}") from None
+    if look is not None:
+        look(image, digest)
     return HashedImage(
         phash=phash,
         width=width,

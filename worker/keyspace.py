@@ -29,9 +29,11 @@ KEYS = {
     "alerts": "stream",
     "by:size": "sorted set",
     "by:last": "sorted set",
+    "by:first": "sorted set",
     "workers": "sorted set",
     "rate:v1:gcra:<host>": "string",
     "archive": "hash",
+    "request:<SHA-256 of a key>": "string",
 }
 """Each key without the archive's prefix, and its type."""
 
@@ -48,6 +50,7 @@ class Keyspace(Names):
         self.alerts = self.prefix + "alerts"
         self.by_size = self.prefix + "by:size"
         self.by_last = self.prefix + "by:last"
+        self.by_first = self.prefix + "by:first"
         self.workers = self.prefix + "workers"
         self.archive_facts = self.prefix + "archive"
 
@@ -58,6 +61,10 @@ class Keyspace(Names):
     def records(self, number: int) -> str:
         """Name the hash that holds the record of image `number`."""
         return f"{self.prefix}image:{number // BUCKET_IMAGES}"
+
+    def request(self, key: str) -> str:
+        """Name the string that holds the answer to a request with this Idempotency-Key."""
+        return f"{self.prefix}request:{hashlib.sha256(key.encode()).hexdigest()}"
 
     def ids(self, image_id: str) -> str:
         """Name the hash that maps this id, among others, to its number."""

@@ -3,14 +3,15 @@
 from collections import OrderedDict
 from hashlib import sha256
 
-from worker.hashing import HashedImage, hash_digested
+from worker.hashing import HashedImage, Look, hash_digested
 
 
 class RememberedHashes:
-    """Hashes images and remembers the last `limit` of them, about 0.5 kB each."""
+    """Hashes images and remembers the last `limit` of them, about 0.5 kB each; `look` sees those that are decoded."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, look: Look | None = None) -> None:
         self._limit = limit
+        self._look = look
         self._known: OrderedDict[bytes, HashedImage] = OrderedDict()
 
     def hash_image(self, body: bytes, *, max_pixels: int) -> HashedImage:
@@ -20,7 +21,7 @@ class RememberedHashes:
         if known is not None:
             self._known.move_to_end(digest)
             return known
-        hashed = hash_digested(body, digest, max_pixels=max_pixels)
+        hashed = hash_digested(body, digest, max_pixels=max_pixels, look=self._look)
         if self._limit:
             if len(self._known) >= self._limit:
                 self._known.popitem(last=False)

@@ -18,10 +18,13 @@ Call = tuple[str, Sequence[str], Sequence[Value]]
 _FOLDER = files("worker") / "lua"
 _PRELUDE = (_FOLDER / "prelude.lua").read_text()
 NAMES = (
+    "bisect",
     "bury",
+    "describe",
     "fail",
     "give_back",
     "known",
+    "list",
     "look_back",
     "phashes",
     "publish",
@@ -31,6 +34,7 @@ NAMES = (
     "sweep",
     "take",
     "try_again",
+    "walk",
     "walk_back",
 )
 _SOURCES = {name: _PRELUDE + (_FOLDER / f"{name}.lua").read_text() for name in NAMES}

@@ -125,6 +125,25 @@ class Settings(BaseSettings):
         default=False,
         description="Take the phash that a producer sends along instead of downloading the image",
     )
+    thumbnails: str = Field(
+        "",
+        description="Where small pictures of 256 px go: file:///folder, or a URL that fsspec knows; none by default",
+    )
+    web_host: str = Field("127.0.0.1", description="Address on which the page and the API listen")
+    web_port: int = Field(
+        8077, ge=0, le=65535, description="Port of the page and the API; 0 takes a free one"
+    )
+    web_names: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Names, separated by commas, under which browsers may reach the page; by default localhost",
+    )
+    api_tokens_file: Path | None = Field(
+        None,
+        description="File of tokens, each line a scope (read, write, admin) and a token; needed beyond loopback",
+    )
+    lane_limit: int = Field(
+        1_000_000, ge=1, description="Entries waiting in a lane from which the API answers 429"
+    )
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged"
     )
@@ -142,6 +161,11 @@ class Settings(BaseSettings):
             if isinstance(value, str)
             else value
         )
+
+    @field_validator("web_names", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return tuple(filter(None, value.lower().split(","))) if isinstance(value, str) else value
 
     @field_validator("archive")
     @classmethod

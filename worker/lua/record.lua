@@ -4,7 +4,7 @@
 -- KEYS[3]  {archive}:ids:<bucket>    hash        id -> number
 -- KEYS[4]  {archive}:phash:<hex>     set         numbers of the images with this hash
 -- KEYS[5]  {archive}:counters        hash        images, rows, clusters, low_information, seen_at
--- KEYS[6]  {archive}:by:size, KEYS[7] {archive}:by:last  sorted sets  clusters of two images or more
+-- KEYS[6]  {archive}:by:size, KEYS[7] {archive}:by:last  sorted sets  clusters of two images or more; so is by:first
 -- KEYS[8]  {archive}:hashes:seals    hash        segment -> SHA-1 of its 65,536 rows
 -- ARGV[2]  consumer, ARGV[3] entry id, ARGV[4] delivery number
 -- ARGV[5]  image id, ARGV[6] its URL where the id is derived from it, else empty
@@ -60,6 +60,7 @@ if rank == 0 and ARGV[8] == '1' then
 elseif rank > 0 then
   redis.call('ZADD', KEYS[6], rank + 1, phash_hex)
   redis.call('ZADD', KEYS[7], number, phash_hex)
+  if rank == 1 then redis.call('ZADD', prefix .. 'by:first', previous, phash_hex) end
 end
 
 local record = struct.pack(HEADER, 0, phash, seen_at, rows, rank, first, previous) .. ARGV[9]

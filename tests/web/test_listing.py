@@ -1,0 +1,134 @@
+"""Listings are read page by page: the same as a slow, obvious version, whatever moves meanwhile."""
+
+import random
+
+import pytest
+
+from worker.clusters import Clusters
+from worker.entries import Entry
+from worker.listing import Filter, Listing
+from worker.records import ImageFacts
+
+SEED = 7
+
+
+class Filer:
+    """Files images as a worker does, without bytes."""
+
+    def __init__(self, client, keys, scripts):
+        self.client, self.keys = client, keys
+        self.clusters = Clusters(scripts, keys=keys, consumer="filer")
+        self.stream = keys.stream("live")
+        client.xgroup_create(self.stream, "workers", id="0", mkstream=True)
+
+    def file(self, phash, *, source="", name):
+        self.client.xadd(self.stream, {"url": name})
+        [[_, [[entry_id, fields]]]] = [*self._take()]
+        entry = Entry("live", self.stream, entry_id.decode(), 1, fields)
+        [record] = self.clusters.record([(entry, ImageFacts(id=name, url=name, phash=phash, source=source))])
+        return record
+
+    def _take(self):
+        taken = self.client.xreadgroup("workers", "filer", {self.stream: ">"}, count=1)
+        return taken.items() if isinstance(taken, dict) else taken
+
+
+@pytest.fixture
+def filer(client, keys, scripts):
+    return Filer(client, keys, scripts)
+
+
+def _pages(listing, order, *, only=Filter(), limit=7):  # noqa: B008 - frozen
+    position, found = None, []
+    while True:
+        clusters, position = listing.page(order, only=only, after=position, limit=limit)
+        found += clusters
+        if position is None:
+            return found
+
+
+@pytest.fixture
+def filled(filer, scripts, keys):
+    """Of 60 clusters the sizes and what was filed, by hash: many of the same size, in random order."""
+    rng = random.Random(SEED)
+    phashes = [rng.getrandbits(64) for _ in range(60)]
+    records = {phash: [] for phash in phashes}
+    for number in range(220):
+        phash = rng.choice(phashes[: 20 + number // 4])
+        source = rng.choice(["", "a", "b"])
+        records[phash].append(filer.file(phash, source=source, name=f"https://example.org/{number}"))
+    return Listing(scripts, keys=keys), {phash: row for phash, row in records.items() if len(row) > 1}
+
+
+@pytest.mark.parametrize("limit", [1, 7, 500])
+@pytest.mark.parametrize("order", ["size", "last", "first"])
+def test_pages_give_every_cluster_once_in_order(filled, order, limit):
+    listing, records = filled
+    key = {
+        "size": len,
+        "last": lambda row: row[-1].number,
+        "first": lambda row: row[0].number,
+    }[order]
+
+    found = _pages(listing, order, limit=limit)
+
+    expected = sorted(records, key=lambda phash: (key(records[phash]), f"{phash:016x}"), reverse=True)
+    assert [cluster.phash for cluster in found] == expected
+    assert [(cluster.images, cluster.first.number, cluster.last.number) for cluster in found] == [
+        (len(records[phash]), records[phash][0].number, records[phash][-1].number) for phash in expected
+    ]
+
+
+@pytest.mark.parametrize(
+    "only",
+    [
+        Filter(min_images=4),
+        Filter(last_from=100),
+        Filter(last_to=150),
+        Filter(last_from=100, last_to=150, min_images=3),
+        Filter(source="a"),
+        Filter(source="nobody"),
+    ],
+)
+@pytest.mark.parametrize("order", ["size", "last", "first"])
+def test_a_filter_gives_what_a_scan_gives(filled, order, only):
+    listing, records = filled
+
+    found = _pages(listing, order, only=only)
+
+    expected = {
+        phash
+        for phash, row in records.items()
+        if len(row) >= only.min_images
+        and only.last_from <= row[-1].number <= only.last_to
+        and (not only.source or any(record.image.source == only.source for record in row))
+    }
+    assert {cluster.phash for cluster in found} == expected
+    assert len(found) == len(expected)
+
+
+def test_what_grows_between_two_pages_hides_nothing_that_stood_still(filled, filer):
+    listing, records = filled
+    first, position = listing.page("size", only=Filter(), after=None, limit=10)
+    grown = first[-1].phash
+    for number in range(3):
+        filer.file(grown, name=f"https://example.org/more/{number}")
+
+    rest, _ = listing.page("size", only=Filter(), after=position, limit=500)
+
+    assert {cluster.phash for cluster in first} | {cluster.phash for cluster in rest} == set(records)
+    assert len(first) + len(rest) == len(records)
+
+
+def test_a_number_is_found_by_its_time(filled):
+    listing, records = filled
+    everything = sorted(
+        (record for row in records.values() for record in row), key=lambda record: record.number
+    )
+
+    for record in everything[::40]:
+        number = listing.number_at(record.seen_at_ms)
+        assert number <= record.number
+        assert listing.number_at(record.seen_at_ms + 1) > record.number
+    assert listing.number_at(0) == 0
+    assert listing.number_at(2**48 - 1) == 220

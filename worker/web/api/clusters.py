@@ -1,0 +1,117 @@
+"""`/v1/clusters` and `/v1/images`: what was recorded, by listing, by hash, by id."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response, StreamingResponse
+
+from worker.listing import UnknownImageError
+from worker.web.answers import ServiceOf, answer, problems
+from worker.web.choosing import Choice, choose_page
+from worker.web.cursors import read_number
+from worker.web.downloads import csv_rows, json_lines
+from worker.web.problems import ProblemError
+from worker.web.shapes import PHASH, ClusterImages, ClusterPage, Image, cluster_shape, image_shape
+
+router = APIRouter(prefix="/v1", tags=["clusters"])
+
+Sort = Annotated[
+    str,
+    Query(
+        pattern="^(size|last|first|growth)$",
+        description="Greatest first: size, last seen, first seen, or images gained since since",
+    ),
+]
+Moment = Annotated[str | None, Query(max_length=40, description="ISO 8601; UTC unless it says")]
+
+
+@router.get("/clusters", response_model=ClusterPage, responses=problems())
+def list_clusters(  # noqa: PLR0913, PLR0917 - the parameters of the operation
+    request: Request,
+    service: ServiceOf,
+    sort: Sort = "size",
+    min_size: Annotated[int, Query(ge=2, le=2**31)] = 2,
+    since: Moment = None,
+    until: Moment = None,
+    source: Annotated[str, Query(max_length=200, description="Of one of its latest 20 images")] = "",
+    cursor: Annotated[str | None, Query(max_length=80)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """List clusters of two images or more, last seen within a window of time."""
+    choice = Choice(sort, min_size, since, until, source)
+    page = choose_page(service.archive(), choice, cursor=cursor, limit=limit)
+    shapes = [cluster_shape(cluster, gained=page.gained.get(cluster.phash)) for cluster in page.clusters]
+    return answer(request, {"clusters": shapes, "next": page.next})
+
+
+@router.get(
+    "/clusters.csv", responses={200: {"content": {"text/csv": {}}}, **problems()}, response_class=Response
+)
+def download_csv(
+    service: ServiceOf,
+    min_size: Annotated[int, Query(ge=2, le=2**31)] = 2,
+    since: Moment = None,
+    until: Moment = None,
+    source: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """Download all clusters, the largest first, as CSV: phash, images, first and last seen, up to 100 URLs each."""
+    choice = Choice("size", min_size, since, until, source)
+    return _download(csv_rows(service.archive(), choice), name="clusters.csv", media_type="text/csv")
+
+
+@router.get(
+    "/clusters.jsonl",
+    responses={200: {"content": {"application/jsonl": {}}}, **problems()},
+    response_class=Response,
+)
+def download_json_lines(
+    service: ServiceOf,
+    min_size: Annotated[int, Query(ge=2, le=2**31)] = 2,
+    since: Moment = None,
+    until: Moment = None,
+    source: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """Download all clusters, the largest first, as JSON lines, with up to 100 URLs each."""
+    choice = Choice("size", min_size, since, until, source)
+    rows = json_lines(service.archive(), choice)
+    return _download(rows, name="clusters.jsonl", media_type="application/jsonl")
+
+
+@router.get("/clusters/{phash}", response_model=ClusterImages, responses=problems(404))
+def show_cluster(
+    request: Request,
+    service: ServiceOf,
+    phash: Annotated[str, Path(pattern=PHASH)],
+    cursor: Annotated[str | None, Query(max_length=10)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Response:
+    """Show one cluster, also of a single image, and its images, latest first."""
+    listing = service.archive().listing
+    [cluster] = listing.describe([int(phash, 16)])
+    if cluster is None:
+        raise ProblemError(404, "no-cluster", f"no image has the hash {phash.lower()}")
+    try:
+        images = listing.images(cluster.phash, below=read_number(cursor), limit=limit)
+    except UnknownImageError as error:
+        raise ProblemError(400, "bad-cursor", str(error)) from None
+    more = str(images[-1].number) if images and images[-1].rank else None
+    return answer(
+        request,
+        {"cluster": cluster_shape(cluster), "images": [image_shape(image) for image in images], "next": more},
+    )
+
+
+@router.get("/images/{image_id:path}", response_model=Image, responses=problems(404))
+def show_image(
+    request: Request, service: ServiceOf, image_id: Annotated[str, Path(min_length=1, max_length=200)]
+) -> Response:
+    """Show one image by its id."""
+    record = service.archive().listing.image(image_id)
+    if record is None:
+        raise ProblemError(404, "no-image", "no image was recorded under this id")
+    return answer(request, image_shape(record))
+
+
+def _download(rows: Any, *, name: str, media_type: str) -> StreamingResponse:  # noqa: ANN401 - text in pieces
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(rows, media_type=media_type, headers=headers)

@@ -1,0 +1,73 @@
+"""`/healthz`, `/readyz`, `/metrics`: for those who run the service."""
+
+import time
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from redis.exceptions import RedisError
+from starlette.responses import Response
+
+from worker.errors import ServiceError
+from worker.statistics import read_stats, read_status
+from worker.web.answers import ServiceOf, answer, problems
+from worker.web.problems import ProblemError
+
+MAX_BEHIND_S = 2.0
+
+router = APIRouter(tags=["operation"])
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: str
+
+
+class Readiness(BaseModel):
+    """The server answers and the replica has followed its log."""
+
+    status: str
+    rows: int
+    took_s: float
+
+
+@router.get("/healthz", response_model=Health, responses=problems())
+async def healthz(request: Request) -> Response:
+    """Tell that the process lives."""
+    return answer(request, {"status": "ok"})
+
+
+@router.get("/readyz", response_model=Readiness, responses=problems())
+def readyz(request: Request, service: ServiceOf) -> Response:
+    """Tell whether the server answers, and the replica of the index reaches the end of the log within 2 s."""
+    started = time.monotonic()
+    try:
+        rows = service.archive().lookup.rows()
+    except (RedisError, ServiceError, OSError) as error:
+        raise ProblemError(503, "not-ready", f"{type(error).__name__}: {error}") from None
+    took_s = time.monotonic() - started
+    if took_s > MAX_BEHIND_S:
+        raise ProblemError(503, "not-ready", f"the replica needed {took_s:.1f} s to follow the log")
+    return answer(request, {"status": "ready", "rows": rows, "took_s": round(took_s, 4)})
+
+
+@router.get(
+    "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **problems()}
+)
+def metrics(service: ServiceOf) -> Response:
+    """Give the counts of the archive in Prometheus's text format."""
+    lines: list[str] = []
+    stats, status = read_stats(service.client, service.keys), read_status(service.client, service.keys)
+    for name, kind, value in (
+        ("images_total", "counter", stats["images"]),
+        ("alerts_total", "counter", stats["alerts"]),
+        ("clusters", "gauge", stats["clusters"]),
+        ("failures", "gauge", stats["failures"]),
+        ("in_flight", "gauge", status["in_flight"]),
+        ("delayed", "gauge", status["delayed"]),
+        ("workers", "gauge", status["workers"]),
+    ):
+        lines += [f"# TYPE lookalike_{name} {kind}", f"lookalike_{name} {value}"]
+    lines.append("# TYPE lookalike_waiting gauge")
+    lines += [f'lookalike_waiting{{lane="{lane}"}} {count}' for lane, count in status["waiting"].items()]
+    return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")

@@ -1,0 +1,61 @@
+"""`/v1/search`: what an archive has of a hash, a URL or a file, and what looks like it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request, UploadFile
+from fastapi import Query as Param
+from starlette.responses import Response
+
+from worker.web.answers import ServiceOf, answer, problems
+from worker.web.problems import ProblemError
+from worker.web.searching import query_of_file, query_of_url
+from worker.web.service import Service
+from worker.web.shapes import PHASH, SearchAnswer, found_shape
+
+MAX_MATCHES = 100
+
+router = APIRouter(prefix="/v1/search", tags=["search"])
+
+MaxDistance = Annotated[
+    int | None, Param(ge=0, le=16, description="Bits, inclusive; by default LOOKALIKE_MAX_DISTANCE")
+]
+Limit = Annotated[int, Param(ge=0, le=MAX_MATCHES, description="Look-alikes to give, the nearest first")]
+
+
+@router.get("", response_model=SearchAnswer, responses=problems(502))
+def search(  # noqa: PLR0913, PLR0917 - the parameters of the operation
+    request: Request,
+    service: ServiceOf,
+    url: Annotated[str | None, Param(max_length=8192, description="It is downloaded and hashed")] = None,
+    hash: Annotated[str | None, Param(pattern=PHASH, description="A pHash")] = None,  # noqa: A002 - as above
+    max_distance: MaxDistance = None,
+    limit: Limit = 20,
+) -> Response:
+    """Search for a hash, or for the image behind a URL: give one of the two."""
+    if (url is None) == (hash is None):
+        raise ProblemError(422, "url-or-hash", "give either url or hash")
+    lookup = service.archive().lookup
+    phash = int(hash, 16) if hash is not None else query_of_url(lookup, url or "").phash
+    return _answer(request, service, phash, max_distance=max_distance, limit=limit)
+
+
+@router.post("", response_model=SearchAnswer, responses=problems())
+def search_file(
+    request: Request,
+    service: ServiceOf,
+    file: UploadFile,
+    max_distance: MaxDistance = None,
+    limit: Limit = 20,
+) -> Response:
+    """Search for the image in a file. It is hashed and forgotten."""
+    body = file.file.read()
+    phash = query_of_file(service.archive().lookup, body).phash
+    return _answer(request, service, phash, max_distance=max_distance, limit=limit)
+
+
+def _answer(
+    request: Request, service: Service, phash: int, *, max_distance: int | None, limit: int
+) -> Response:
+    bits = service.settings.max_distance if max_distance is None else max_distance
+    found = service.archive().lookup.find(phash, max_distance=bits, limit=limit)
+    return answer(request, found_shape(found, max_distance=bits))

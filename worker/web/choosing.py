@@ -1,0 +1,89 @@
+"""Which clusters somebody wants to see, and the page of them: what pages, API and downloads have in common."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from worker.listing import MAX_NUMBER, Cluster, Filter, Listing, Order
+from worker.moments import parse_since, parse_until
+from worker.periods import Period
+from worker.web.cursors import read_cursor, write_cursor
+from worker.web.problems import ProblemError
+from worker.web.service import OpenArchive
+
+SORTS = ("size", "last", "first", "growth")
+WEEK_MS = 7 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A listing as a person or a program asks for it; moments are ISO 8601, None for no bound."""
+
+    sort: str = "size"
+    min_size: int = 2
+    since: str | None = None
+    until: str | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenPage:
+    """A page of clusters, the images that each gained where that was asked, and the cursor of the next page."""
+
+    clusters: list[Cluster]
+    gained: dict[int, int]
+    next: str | None
+
+
+def choose_page(archive: OpenArchive, choice: Choice, *, cursor: str | None, limit: int) -> ChosenPage:
+    """Read one page.
+
+    Raises:
+        ProblemError: A moment or the cursor cannot be read.
+    """
+    listing = archive.listing
+    first, end = _number(listing, choice.since, parse_since), _number(listing, choice.until, parse_until)
+    if choice.sort == "growth":
+        if cursor:
+            raise ProblemError(400, "bad-cursor", "a listing by growth has one page")
+        return _grown(archive, choice, first=first, end=end, limit=limit)
+    only = Filter(
+        min_images=choice.min_size,
+        last_from=first or 0,
+        last_to=MAX_NUMBER if end is None else end - 1,
+        source=choice.source,
+    )
+    order = cast("Order", choice.sort)
+    clusters, position = listing.page(order, only=only, after=read_cursor(cursor, order=order), limit=limit)
+    return ChosenPage(clusters, {}, write_cursor(order, position))
+
+
+def _number(listing: Listing, text: str | None, parse: Callable[[str], int]) -> int | None:
+    """Turn a moment into the number of the first image seen at it or later."""
+    if not text:
+        return None
+    try:
+        return listing.number_at(max(0, min(parse(text), 2**48 - 1)))
+    except ValueError as error:
+        raise ProblemError(422, "bad-moment", str(error)) from None
+
+
+def _grown(
+    archive: OpenArchive, choice: Choice, *, first: int | None, end: int | None, limit: int
+) -> ChosenPage:
+    """Give the clusters with most images of the window, in one page: what gained most is what is looked for."""
+    if first is None:
+        first = archive.listing.number_at(int(time.time() * 1000) - WEEK_MS)
+    now = archive.periods.between(None, None).end
+    period = Period(first, max(first, now if end is None else end))
+    found = archive.periods.largest(period, min_size=1, limit=None if choice.source else limit, urls=1)
+    gained: dict[int, int] = {}
+    for cluster in found:
+        if choice.source in ("", cluster.first.image.source, cluster.latest[0].image.source):
+            gained[cluster.phash] = cluster.images
+        if len(gained) == limit:
+            break
+    described = archive.listing.describe(list(gained))
+    kept = [cluster for cluster in described if cluster is not None and cluster.images >= choice.min_size]
+    return ChosenPage(kept, gained, None)

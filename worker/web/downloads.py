@@ -1,0 +1,74 @@
+"""Tables to take away: every chosen cluster with its URLs, streamed page by page, as CSV and as JSON lines."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+
+from worker.listing import Cluster
+from worker.records import iso_time
+from worker.web.choosing import Choice, choose_page
+from worker.web.service import OpenArchive
+
+PAGE = 100
+MAX_URLS = 100
+"""URLs of one cluster in a table: a spreadsheet's cell ends at 32,767 characters."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_rows(archive: OpenArchive, choice: Choice) -> Iterator[str]:
+    """Give the table of the published notebook: phash, count, URLs; each piece is some whole lines."""
+    yield "phash,images,first_seen_at,last_seen_at,urls\r\n"
+    for clusters in _pages(archive, choice):
+        target = io.StringIO()
+        writer = csv.writer(target)
+        for cluster in clusters:
+            urls = " ".join(_urls(archive, cluster))
+            # A spreadsheet would run what begins like a formula.
+            safe = f"'{urls}" if urls.startswith(_FORMULA) else urls
+            writer.writerow(
+                [
+                    f"{cluster.phash:016x}",
+                    cluster.images,
+                    iso_time(cluster.first.seen_at_ms),
+                    iso_time(cluster.last.seen_at_ms),
+                    safe,
+                ]
+            )
+        yield target.getvalue()
+
+
+def json_lines(archive: OpenArchive, choice: Choice) -> Iterator[str]:
+    """Give one JSON object a cluster and line; each piece is some whole lines."""
+    for clusters in _pages(archive, choice):
+        yield "".join(
+            json.dumps(
+                {
+                    "phash": f"{cluster.phash:016x}",
+                    "images": cluster.images,
+                    "first_seen_at": iso_time(cluster.first.seen_at_ms),
+                    "last_seen_at": iso_time(cluster.last.seen_at_ms),
+                    "urls": _urls(archive, cluster),
+                },
+                ensure_ascii=False,
+                separators=(",", ":"),
+            )
+            + "\n"
+            for cluster in clusters
+        )
+
+
+def _pages(archive: OpenArchive, choice: Choice) -> Iterator[list[Cluster]]:
+    cursor: str | None = None
+    while True:
+        page = choose_page(archive, choice, cursor=cursor, limit=PAGE)
+        yield page.clusters
+        cursor = page.next
+        if cursor is None:
+            return
+
+
+def _urls(archive: OpenArchive, cluster: Cluster) -> list[str]:
+    images = archive.listing.images(cluster.phash, below=None, limit=MAX_URLS)
+    return [image.image.url for image in images]

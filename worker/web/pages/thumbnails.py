@@ -1,0 +1,38 @@
+"""`/thumbnail`: an image, small, from what the workers kept, never from where it was found; and `/blur`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from worker.web.answers import ServiceOf
+from worker.web.rendering import BLUR_COOKIE, render_part
+
+router = APIRouter()
+
+DAY_S = 86_400
+
+
+@router.get("/thumbnail")
+def thumbnail(service: ServiceOf, image_id: Annotated[str, Query(alias="id", max_length=200)]) -> Response:
+    """Give a picture in any case: where none was kept, a drawing of the hash."""
+    record = service.archive().listing.image(image_id)
+    picture = None
+    if record is not None and service.thumbnails is not None:
+        picture = service.thumbnails.read(record.image.sha256)
+    if picture is not None:
+        return Response(
+            picture, media_type="image/webp", headers={"Cache-Control": f"private, max-age={DAY_S}"}
+        )
+    drawing = render_part("_drawing.svg", phash=record.image.phash if record is not None else 0)
+    return Response(drawing, media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=30"})
+
+
+@router.post("/blur")
+def blur(request: Request, on: Annotated[str, Form(pattern="^[01]$")]) -> Response:
+    """Remember in a cookie whether pictures are blurred, so that none is shown before a script could hide it."""
+    back = request.headers.get("referer", "/")
+    path = "/" + back.split("/", 3)[3] if back.count("/") > 2 else "/"  # noqa: PLR2004 - behind the host
+    response = RedirectResponse(path if not path.startswith("//") else "/", status_code=303)
+    response.set_cookie(BLUR_COOKIE, on, max_age=365 * DAY_S, httponly=True, samesite="strict")
+    return response
