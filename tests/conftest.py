@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import redis
-from command import Command
-from filled_archive import FilledArchive
-from waiting import wait_until
 
 from producer import Producer
 from producer.server import connect
+from tests.command import Command
+from tests.filled_archive import FilledArchive
+from tests.waiting import wait_until
 from worker.archive import KnownArchives, Recipe, open_archive
 from worker.embedded import IN_MEMORY, EmbeddedServer
 from worker.hashing import golden_hashes

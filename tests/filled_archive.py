@@ -4,11 +4,11 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from command import Command
 from PIL import Image
 
 from producer import Producer
 from producer.server import connect
+from tests.command import Command
 from worker.embedded import EmbeddedServer
 from worker.image_server import ImageServer
 from worker.keyspace import Keyspace

@@ -4,9 +4,8 @@ import socket
 import struct
 from pathlib import Path
 
-from scripted_host import ScriptedHost, answer
-
 from producer import Producer
+from tests.scripted_host import ScriptedHost, answer
 
 DEMO = Path(__file__).parent.parent.parent / "demo"
 SECRETS = (b"SECRET", b"sesame", b"alibaba")

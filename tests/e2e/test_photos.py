@@ -7,9 +7,9 @@ from pathlib import Path
 
 import imagehash
 import pytest
-from command import Command
 from PIL import Image
 
+from tests.command import Command
 from worker.image_server import ImageServer
 
 PHOTOS = os.environ.get("LOOKALIKE_TEST_PHOTOS", "")

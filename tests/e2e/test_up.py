@@ -3,8 +3,8 @@
 import signal
 
 import pytest
-from conftest import wait_until
 
+from tests.conftest import wait_until
 from worker.archive import KnownArchives
 
 LOCAL = {"LOOKALIKE_ALLOW_NETWORKS": "127.0.0.0/8"}

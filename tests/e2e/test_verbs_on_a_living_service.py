@@ -4,9 +4,9 @@ import json
 import shutil
 
 import pytest
-from command import Command
-from conftest import DEMO_FOLDER, wait_until
 
+from tests.command import Command
+from tests.conftest import DEMO_FOLDER, wait_until
 from worker.image_server import ImageServer
 
 

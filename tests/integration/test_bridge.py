@@ -2,9 +2,9 @@
 
 import pytest
 from celery import Celery
-from waiting import wait_until
 
 from producer.urls import default_broker_url
+from tests.waiting import wait_until
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
-from scripted_host import ScriptedHost, answer
-from waiting import wait_until
 
+from tests.scripted_host import ScriptedHost, answer
+from tests.waiting import wait_until
 from worker import hosts
 from worker.downloads import PARKED_LIMIT, Arrival, Downloads
 from worker.errors import HttpStatusError, RefusedSchemeError, TimedOutError, TransientError, UnreachableError

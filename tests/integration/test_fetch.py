@@ -12,8 +12,8 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from scripted_host import ScriptedHost, answer, trickle
 
+from tests.scripted_host import ScriptedHost, answer, trickle
 from worker.addresses import Endpoint
 from worker.errors import (
     BadEntryError,

@@ -5,10 +5,10 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from conftest import ARCHIVE
 
 from producer import Producer
 from producer.names import LANES
+from tests.conftest import ARCHIVE
 from worker.clusters import Clusters
 from worker.entries import image_facts, read_message
 from worker.gallery import Gallery

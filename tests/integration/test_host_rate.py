@@ -2,9 +2,9 @@ import time
 from ipaddress import ip_network
 
 import pytest
-from scripted_host import ScriptedHost, answer
-from waiting import wait_until
 
+from tests.scripted_host import ScriptedHost, answer
+from tests.waiting import wait_until
 from worker.downloads import Downloads
 from worker.fetch import Fetcher, FetchLimits
 from worker.host_rate import HostRate

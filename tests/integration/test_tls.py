@@ -6,8 +6,8 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from scripted_host import ScriptedHost, answer
 
+from tests.scripted_host import ScriptedHost, answer
 from worker.errors import RefusedAddressError, TimedOutError, TlsError, UnreachableError
 from worker.fetch import Fetcher, FetchLimits
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import imagehash
 import numpy as np
 import pytest
-from odd_images import animated_png, chunk, encoded, odd_images, png, rgb, texture
 from PIL import GifImagePlugin, Image, ImageFile, PngImagePlugin
 
+from tests.odd_images import animated_png, chunk, encoded, odd_images, png, rgb, texture
 from worker.errors import BrokenImageError, EmptyBodyError, ImageError, NotAnImageError, TooLargeError
 from worker.hashing import HashedImage, golden_hashes, hash_image, warm_up
 from worker.phash import compute_phash, has_low_information

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 import urllib3
-from conftest import ROOT
 
+from tests.web.conftest import ROOT
 from worker.errors import ConfigurationError
 from worker.web.tokens import Tokens, read_tokens, required_scope
 

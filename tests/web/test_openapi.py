@@ -2,8 +2,7 @@
 
 import json
 
-from conftest import ROOT
-
+from tests.web.conftest import ROOT
 from worker.web.describe import describe
 
 

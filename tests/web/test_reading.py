@@ -6,7 +6,8 @@ import json
 from urllib.parse import quote
 
 import pytest
-from conftest import COPIES, DEMO_FOLDER
+
+from tests.web.conftest import COPIES, DEMO_FOLDER
 
 CAT = "b15fe6465121175e"
 

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from conftest import DEMO_FOLDER
+
+from tests.web.conftest import DEMO_FOLDER
 
 
 def _post(web, path, body, **headers):
