@@ -51,7 +51,9 @@ class Replica:
 
         Reads the log first: up to the largest horizon, or to its present end where `before` is None.
         """
-        rows = None if before is None else int(before.max(initial=0))
+        if not len(queries):
+            return []
+        rows = None if before is None else int(before[0] if len(before) == 1 else before.max())
         if rows is None or rows > self.rows or self._sealed.is_due() or not self._log.is_known():
             self.catch_up(rows)
         tail = FlatRows(self._tail[: self._tail_rows], first_row=self.rows - self._tail_rows)
