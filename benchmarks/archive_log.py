@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import redis
 from numpy.typing import NDArray
 
 from producer.server import connect
 from worker.embedded import IN_MEMORY, EmbeddedServer
 from worker.keyspace import SEGMENT_ROWS, Keyspace
 from worker.replica import Replica
+from worker.sorted_run import SortedRun
 
 
 class ArchiveLog:
@@ -30,7 +30,7 @@ class ArchiveLog:
         self.home = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="lookalike-")))
         server = self._stack.enter_context(EmbeddedServer(self.home / "server", config=IN_MEMORY))
         self.url = server.url
-        self.client: redis.Redis = self._stack.enter_context(connect(server.url))
+        self.client = self._stack.enter_context(connect(server.url))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,6 +76,7 @@ def wait_complete(replica: Replica) -> float:
     return time.perf_counter() - begin
 
 
-def count_file_bytes(replica_cache: Path) -> int:
-    """Count the bytes of the runs that a replica maps."""
-    return sum(path.stat().st_size for path in replica_cache.rglob("*.run"))
+def count_mapped_bytes(replica: Replica) -> int:
+    """Count the bytes of the runs that a complete replica maps."""
+    runs = [piece.arrays for piece in replica._sealed.pieces if isinstance(piece, SortedRun)]  # noqa: SLF001
+    return sum(run.copies.nbytes + run.starts.nbytes + run.rows.nbytes for run in runs)

@@ -140,8 +140,8 @@ class ImageHashLoop:
 PEERS: dict[str, tuple[Callable[[Hashes], Engine], int]] = {
     "lookalike_bulk": (Bulk, 10**9),
     "faiss_flat": (FaissFlat, 10**9),
-    "faiss_multihash": (FaissMultiHash, 10**7),
-    "usearch_exact": (UsearchExact, 10**7),
+    "faiss_multihash": (FaissMultiHash, 10**6),
+    "usearch_exact": (UsearchExact, 10**6),
     "numpy_scan": (NumpyScan, 10**9),
     "bktree": (BkTree, 10**5),
     "imagehash_loop": (ImageHashLoop, 10**4),

@@ -10,19 +10,15 @@ worst of the ten counts; every other engine holds the first n rows.
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[threads] = "1"
-
 import faiss
 import numpy as np
 import psutil
-from archive_log import ArchiveLog, count_file_bytes, wait_complete
+from archive_log import ArchiveLog, count_mapped_bytes, wait_complete
 from engines import MAX_DISTANCE, PEERS, Hashes
 from numpy.typing import NDArray
 from populations import POPULATIONS, make_population, make_queries
@@ -32,9 +28,9 @@ from worker.replica import Replica
 GROWTH = 1.3
 STEPS = 10
 QUERIES = 40
-TURN = 5
+TURN = 10
 BATCH = 32
-PATIENCE_S = 1.0
+PATIENCE_S = 0.3
 Search = Callable[[Hashes], Hashes]
 
 
@@ -81,7 +77,7 @@ def measure(name: str, size: int, wanted: set[str]) -> Iterator[dict[str, object
             log.grow(rows)
             wait_complete(replica)
             own = Timing(build_s=timings["lookalike"].build_s)
-            own.bytes_per_hash = count_file_bytes(log.cache_dir) / rows
+            own.bytes_per_hash = count_mapped_bytes(replica) / rows
             expected = [found[found_at < rows] for found_at, found in nearest]
             fixed = [found[found_at < size] for found_at, found in nearest]
             for begin in range(0, QUERIES, TURN):

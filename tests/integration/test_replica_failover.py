@@ -1,5 +1,6 @@
 """Servers that lose rows, come back from a backup or hold another archive: exact after each, old files or not."""
 
+import contextlib
 import shutil
 from contextlib import closing
 

@@ -1,7 +1,5 @@
 """Runs as files, and their names: whatever is not the whole, unchanged run counts as missing."""
 
-import os
-
 import numpy as np
 import pytest
 
@@ -151,6 +149,6 @@ def test_a_run_is_named_by_place_and_content():
 def test_an_unreadable_run_counts_as_missing(tmp_path, path, caplog):
     cache = IndexCache(tmp_path)
     name = RunName(Span(0, 1), DIGEST)
-    os.mkdir(cache.run_path(name))
+    cache.run_path(name).mkdir()
 
     assert cache.open_run(name) is None
