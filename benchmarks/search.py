@@ -25,12 +25,12 @@ from populations import POPULATIONS, make_population, make_queries
 
 from worker.replica import Replica
 
-GROWTH = 1.3
 STEPS = 10
-QUERIES = 40
+QUERIES = 60
 TURN = 10
 BATCH = 32
 PATIENCE_S = 0.3
+BUDGET_S = 10.0
 Search = Callable[[Hashes], Hashes]
 
 
@@ -42,6 +42,9 @@ def main() -> None:
     parser.add_argument("--sizes", default="1e4,1e5,1e6,1e7", help="hashes, separated by commas")
     parser.add_argument("--population", default="random,real", help=f"of {', '.join(POPULATIONS)}")
     parser.add_argument("--engines", default="", help="leave out the others (faiss_flat, numpy_scan, ...)")
+    parser.add_argument(
+        "--growth", type=float, default=1.3, help="`lookalike` is measured from n to so many n"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
     parser.add_argument("--plot", type=Path, help="draw the lines on standard input into this file, and end")
     arguments = parser.parse_args()
@@ -54,13 +57,13 @@ def main() -> None:
     wanted = set(filter(None, arguments.engines.split(","))) or set(PEERS)
     for name in arguments.population.split(","):
         for size in arguments.sizes.split(","):
-            for line in measure(name, int(float(size)), wanted):
+            for line in measure(name, int(float(size)), wanted, growth=arguments.growth):
                 show(line, as_json=arguments.json)
 
 
-def measure(name: str, size: int, wanted: set[str]) -> Iterator[dict[str, object]]:
+def measure(name: str, size: int, wanted: set[str], *, growth: float) -> Iterator[dict[str, object]]:
     """Measure all engines on one population, in turns."""
-    population = make_population(name, int(GROWTH * size))
+    population = make_population(name, int(growth * size))
     queries = make_queries(name, population[:size], QUERIES)
     nearest = [_scan(population, query) for query in queries]
     with ArchiveLog(population) as log:
@@ -73,7 +76,7 @@ def measure(name: str, size: int, wanted: set[str]) -> Iterator[dict[str, object
             if engine in wanted and size <= largest:
                 searches[engine], timings[engine] = _build(make, population[:size])
         worst = Timing()
-        for rows in np.linspace(size, int(GROWTH * size), STEPS).astype(int).tolist():
+        for rows in np.linspace(size, int(growth * size), STEPS).astype(int).tolist():
             log.grow(rows)
             wait_complete(replica)
             own = Timing(build_s=timings["lookalike"].build_s)
@@ -105,9 +108,9 @@ class Timing:
         self._times_us: list[float] = []
 
     def time(self, search: Search, queries: Hashes, turn: range, expected: list[Hashes]) -> None:
-        """Search some queries one by one; an engine that is slow sits out the rest of its turn."""
+        """Search some queries one by one; a slow engine sits out the rest of its turn, and all later ones."""
         end = time.perf_counter() + PATIENCE_S
-        for number in turn:
+        for number in turn if sum(self._times_us) < BUDGET_S * 1e6 else ():
             query = queries[number : number + 1]
             begin = time.perf_counter()
             found = search(query)

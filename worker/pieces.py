@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-SCAN_ROWS = 1 << 16
+SCAN_ROWS = 1 << 15
 """Rows that are compared at a time: what they need stays in the second-level cache."""
 
 
