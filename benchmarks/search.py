@@ -30,7 +30,7 @@ QUERIES = 60
 TURN = 10
 BATCH = 32
 PATIENCE_S = 0.3
-BUDGET_S = 10.0
+BUDGET_S = 4.0
 Search = Callable[[Hashes], Hashes]
 
 

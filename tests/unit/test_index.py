@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from worker.index import HammingIndex, Matches
-from worker.parts import LARGE, SMALL, Parts
+from worker.parts import LARGE, SMALL, TINY, Parts
 from worker.pieces import FlatRows
 from worker.sorted_run import SortedRun
 
 REAL = np.load(Path(__file__).parents[2] / "benchmarks" / "data" / "real-hashes.npy")
-CUTS = [Parts(SMALL), Parts(LARGE)]
+CUTS = [Parts(TINY), Parts(SMALL), Parts(LARGE)]
 
 
 def scan(
