@@ -81,6 +81,8 @@ def keep_first_rows(
 def fill_run(arrays: RunArrays, hashes: NDArray[np.uint64], rows: NDArray[np.uint32]) -> None:
     """Fill the arrays of a run from hashes in ascending order and the row of each."""
     parts, count = arrays.parts, len(hashes)
+    if len(parts.bits) * count >= 1 << 32:
+        raise ValueError(f"a run of {count} hashes: the table of its buckets counts to 2^32")
     for number, (bits, shift) in enumerate(zip(parts.bits, parts.shifts, strict=True)):
         # Turned so that the part comes first, the plain order of numbers is the order wanted.
         turn, back = np.uint64(64 - bits - shift), np.uint64(bits + shift)

@@ -54,7 +54,7 @@ def builders() -> list[int]:
 
 def the_builder() -> int:
     """Give the building process; its command line shows a moment after it was started."""
-    wait_until(builders, timeout_s=2, what="a building process")
+    wait_until(builders, timeout_s=20, what="a building process")
     return builders()[0]
 
 
@@ -112,7 +112,7 @@ def test_the_process_ends_with_its_parent(server, keys, log, cache_dir):
         (pid,) = map(int, parent.stdout.readline().split())
         parent.send_signal(signal.SIGKILL)
 
-    wait_until(lambda: not is_alive(pid), timeout_s=5, what="the end of the building process")
+    wait_until(lambda: not is_alive(pid), timeout_s=20, what="the end of the building process")
     wait_until(lambda: not list(cache_dir.rglob("*.tmp")))
 
 
@@ -122,7 +122,7 @@ def test_the_process_ends_where_its_folder_is_deleted(replica, log, cache_dir):
 
     shutil.rmtree(cache_dir)
 
-    wait_until(lambda: not is_alive(pid), timeout_s=5, what="the end of the building process")
+    wait_until(lambda: not is_alive(pid), timeout_s=20, what="the end of the building process")
     log.check(replica)
 
 
