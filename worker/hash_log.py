@@ -32,15 +32,42 @@ class Reading(NamedTuple):
     hashes: NDArray[np.uint64]
 
 
+class KnownConnections:
+    """Which connections lead to the server whose seals were compared.
+
+    A connection that is new, or has reconnected, may lead to another server: then the seals are compared on it, and
+    again on each of the others before it is used.
+    """
+
+    def __init__(self) -> None:
+        self._seen: WeakSet[ConnectionInterface] = WeakSet()
+        self._known: WeakSet[ConnectionInterface] = WeakSet()
+
+    def __contains__(self, connection: ConnectionInterface) -> bool:
+        return connection in self._known
+
+    def watch(self, connection: ConnectionInterface) -> None:
+        """Hear of it when this connection reconnects."""
+        connection.register_connect_callback(self.forget)  # type: ignore[no-untyped-call]  # redis-py has no types here
+
+    def add(self, connection: ConnectionInterface) -> None:
+        """Say that the seals are about to be compared on this connection."""
+        if connection not in self._seen:
+            self._seen.add(connection)
+            self._known.clear()
+        self._known.add(connection)
+
+    def forget(self, connection: ConnectionInterface) -> None:
+        """Say that this connection reconnected, or showed another log."""
+        self._seen.discard(connection)
+        self._known.discard(connection)
+
+
 class LogConnection:
-    """One connection for several reads; known as long as it is the one whose seals were compared."""
+    """One connection for several reads."""
 
     def __init__(
-        self,
-        client: redis.Redis,
-        connection: ConnectionInterface,
-        keys: Keyspace,
-        known: "WeakSet[ConnectionInterface]",
+        self, client: redis.Redis, connection: ConnectionInterface, keys: Keyspace, known: KnownConnections
     ) -> None:
         self._client = client
         self._connection = connection
@@ -53,13 +80,12 @@ class LogConnection:
         return self._connection in self._known
 
     def mark_known(self) -> None:
-        """Say that the seals are about to be compared; any other connection must do so again."""
-        self._known.clear()
+        """Say that the seals are about to be compared."""
         self._known.add(self._connection)
 
     def forget(self) -> None:
         """Say that the log is not the one that was compared."""
-        self._known.discard(self._connection)
+        self._known.forget(self._connection)
 
     def reconnect(self) -> None:
         """Leave this server: the next command looks up the address again."""
@@ -107,7 +133,7 @@ class HashLog:
         self._pool = redis_client.connection_pool
         self._client = redis.Redis(connection_pool=self._pool)
         self._keys = keys
-        self._known: WeakSet[ConnectionInterface] = WeakSet()
+        self._known = KnownConnections()
 
     def is_known(self) -> bool:
         """Whether the connection that the pool gives next, the one used last, is known; no round trip."""
@@ -125,12 +151,9 @@ class HashLog:
         """
         connection = self._pool.get_connection()
         try:
-            connection.register_connect_callback(self._forget)  # type: ignore[no-untyped-call]  # as above
+            self._known.watch(connection)
             self._client.connection = connection
             yield LogConnection(self._client, connection, self._keys, self._known)
         finally:
             self._client.connection = None
             self._pool.release(connection)
-
-    def _forget(self, connection: ConnectionInterface) -> None:
-        self._known.discard(connection)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.pieces import Hits, Piece, join
+from worker.pieces import Hits, Piece
 
 MAX_DISTANCE = 16
 """The largest distance that can be searched, in bits."""
@@ -37,24 +37,26 @@ class HammingIndex:
             raise ValueError(f"max_distance {max_distance}: use 0 to {MAX_DISTANCE}")
         if not len(queries):
             return []
-        lowest = _NO_HORIZON if before is None else int(before.min(initial=_NO_HORIZON))
-        found = []
+        lowest = _NO_HORIZON if before is None else int(before[0] if len(before) == 1 else before.min())
+        found: list[Hits] = []
         for piece in self.pieces:
             if before is None or lowest >= piece.end_row:
-                found.append(piece.find(queries, max_distance=max_distance))
+                found += piece.find(queries, max_distance=max_distance)
             elif len(queries) > 1 or lowest > piece.first_row:
-                found.append(piece.find_before(queries, before, max_distance=max_distance))
-        return _rank(join(found), queries)
+                found += piece.find_before(queries, before, max_distance=max_distance)
+        return _rank(found, queries)
 
 
-def _rank(hits: Hits, queries: NDArray[np.uint64]) -> list[Matches]:
-    if len(hits.hash) <= _FEW_HITS:
-        return _rank_few(hits, len(queries))
+def _rank(found: list[Hits], queries: NDArray[np.uint64]) -> list[Matches]:
+    if sum(len(hits.hash) for hits in found) <= _FEW_HITS:
+        return _rank_few(found, len(queries))
+    hashes = np.concatenate([hits.hash for hits in found])
     if len(queries) == 1:
-        return [_rank_one(hits.hash, queries[0])]
-    order = hits.query.argsort(kind="stable")
-    bounds = hits.query.searchsorted(np.arange(len(queries) + 1), sorter=order).tolist()
-    hashes = hits.hash.take(order)
+        return [_rank_one(hashes, queries[0])]
+    numbers = np.concatenate([hits.query for hits in found])
+    order = numbers.argsort(kind="stable")
+    bounds = numbers.searchsorted(np.arange(len(queries) + 1), sorter=order).tolist()
+    hashes = hashes.take(order)
     return [
         _rank_one(hashes[begin:end], query)
         for query, (begin, end) in zip(queries, pairwise(bounds), strict=True)
@@ -71,11 +73,13 @@ def _rank_one(hashes: NDArray[np.uint64], query: np.uint64) -> Matches:
     return hashes.take(order), distances.take(order)
 
 
-def _rank_few(hits: Hits, queries: int) -> list[Matches]:
+def _rank_few(found: list[Hits], queries: int) -> list[Matches]:
     """Do the same for few hits without numpy, whose fixed cost would be the larger part."""
     ranked: list[tuple[list[int], list[int]]] = [([], []) for _ in range(queries)]
-    found = zip(hits.query.tolist(), hits.distance.tolist(), hits.hash.tolist(), strict=True)
-    for query, distance, phash in sorted(set(found)):
+    triples: set[tuple[int, int, int]] = set()
+    for hits in found:
+        triples.update(zip(hits.query.tolist(), hits.distance.tolist(), hits.hash.tolist(), strict=True))
+    for query, distance, phash in sorted(triples):
         ranked[query][0].append(phash)
         ranked[query][1].append(distance)
     return [

@@ -14,8 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+TINY = (13, 13, 13, 13, 12)
+"""Bits of each part, lowest first. For a part of the open segment: 148 lookups for ten bits, and small tables."""
+
 SMALL = (16, 16, 16, 16)
-"""Bits of each part, lowest first. The better cut below `LARGE_ROWS` rows: fewer lookups, more candidates."""
+"""The better cut below `LARGE_ROWS` rows: fewer lookups, more candidates."""
 
 LARGE = (21, 21, 22)
 """The better cut for more rows; the top part is the one with the lower threshold, see `choose_thresholds`."""
@@ -84,26 +87,25 @@ def choose_thresholds(bits: tuple[int, ...], *, max_distance: int, rows: int) ->
     Bit 63 is 1 in every hash that has as many ones as zeros, so the top part has half as many buckets in use.
     """
     total = max_distance - len(bits) + 1
+    # One bit more in one part multiplies its buckets by ten: the best thresholds lie close together.
+    mean = total // len(bits)
+    near = range(max(-1, mean - 2), mean + 4)
     costs = [
-        _costs(width, rows / (1 << (width - (number == len(bits) - 1))), max_distance)
+        _costs(width, rows / (1 << (width - (number == len(bits) - 1))), near[-1])
         for number, width in enumerate(bits)
     ]
-    vectors = (
-        vector
-        for vector in product(range(-1, max_distance + 1), repeat=len(bits) - 1)
-        if sum(vector) <= total + 1
-    )
-    complete = ((*vector, total - sum(vector)) for vector in vectors)
+    firsts = product(near, repeat=len(bits) - 1)
+    vectors = ((*first, total - sum(first)) for first in firsts if total - sum(first) in near)
     return min(
-        (vector for vector in complete if vector[-1] <= max_distance),
+        vectors,
         key=lambda vector: sum(cost[threshold + 1] for cost, threshold in zip(costs, vector, strict=True)),
     )
 
 
-def _costs(width: int, rows_per_bucket: float, max_distance: int) -> list[float]:
+def _costs(width: int, rows_per_bucket: float, largest: int) -> list[float]:
     """Cost of searching one part with the thresholds -1, 0, 1, ..."""
     costs = [0.0]
-    for threshold in range(max_distance + 1):
+    for threshold in range(largest + 1):
         costs.append(costs[-1] + comb(width, threshold) * (_ROWS_PER_LOOKUP + rows_per_bucket))
     return costs
 

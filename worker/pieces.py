@@ -1,6 +1,5 @@
 """A piece of the log: some consecutive rows that can be searched, and what a search of them finds."""
 
-from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -24,12 +23,12 @@ class Piece(Protocol):
     first_row: int
     end_row: int
 
-    def find(self, queries: NDArray[np.uint64], *, max_distance: int) -> Hits:
-        """Find the rows near each query."""
+    def find(self, queries: NDArray[np.uint64], *, max_distance: int) -> list[Hits]:
+        """Find the rows near each query; nothing empty is in the list."""
 
     def find_before(
         self, queries: NDArray[np.uint64], before: NDArray[np.int64], *, max_distance: int
-    ) -> Hits:
+    ) -> list[Hits]:
         """Find the rows near each query whose number is below its horizon."""
 
 
@@ -41,29 +40,26 @@ class FlatRows:
         self.first_row = first_row
         self.end_row = first_row + len(hashes)
 
-    def find(self, queries: NDArray[np.uint64], *, max_distance: int) -> Hits:
+    def find(self, queries: NDArray[np.uint64], *, max_distance: int) -> list[Hits]:
         """Compare all rows: 1 ns a row and query."""
-        return join(
-            [
-                scan(self.hashes, query, number=number, max_distance=max_distance)
-                for number, query in enumerate(queries)
-            ]
-        )
+        found = []
+        for number, query in enumerate(queries):
+            found += scan(self.hashes, query, number=number, max_distance=max_distance)
+        return found
 
     def find_before(
         self, queries: NDArray[np.uint64], before: NDArray[np.int64], *, max_distance: int
-    ) -> Hits:
+    ) -> list[Hits]:
         """Compare the rows below each query's horizon."""
-        return join(
-            [
-                scan(self.hashes[:end], query, number=number, max_distance=max_distance)
-                for number, (query, horizon) in enumerate(zip(queries, before.tolist(), strict=True))
-                if (end := horizon - self.first_row) > 0
-            ]
-        )
+        found = []
+        for number, (query, horizon) in enumerate(zip(queries, before.tolist(), strict=True)):
+            if horizon > self.first_row:
+                rows = self.hashes[: horizon - self.first_row]
+                found += scan(rows, query, number=number, max_distance=max_distance)
+        return found
 
 
-def scan(hashes: NDArray[np.uint64], query: np.uint64, *, number: int, max_distance: int) -> Hits:
+def scan(hashes: NDArray[np.uint64], query: np.uint64, *, number: int, max_distance: int) -> list[Hits]:
     """Compare one query, the `number`-th, with every hash."""
     differing = np.empty(min(len(hashes), SCAN_ROWS), np.uint64)
     found = []
@@ -73,17 +69,4 @@ def scan(hashes: NDArray[np.uint64], query: np.uint64, *, number: int, max_dista
         near = (distances <= max_distance).nonzero()[0]
         if len(near):
             found.append(Hits(np.full(len(near), number), rows.take(near), distances.take(near)))
-    return join(found)
-
-
-def join(found: Sequence[Hits]) -> Hits:
-    """Put several findings behind each other."""
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        return Hits(np.empty(0, np.intp), np.empty(0, np.uint64), np.empty(0, np.uint8))
-    return Hits(
-        np.concatenate([hits.query for hits in found]),
-        np.concatenate([hits.hash for hits in found]),
-        np.concatenate([hits.distance for hits in found]),
-    )
+    return found

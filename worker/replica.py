@@ -10,7 +10,7 @@ from worker.hash_log import HashLog, LogConnection, LogDamagedError, Reading
 from worker.index import HammingIndex, Matches
 from worker.index_cache import compute_seal
 from worker.keyspace import SEGMENT_ROWS, Keyspace
-from worker.pieces import FlatRows
+from worker.open_segment import OpenSegment
 from worker.sealed_rows import SealedRows
 
 _ATTEMPTS = 4
@@ -26,14 +26,13 @@ class Replica:
     def __init__(self, redis_client: redis.Redis, keys: Keyspace, *, cache_dir: Path) -> None:
         self._log = HashLog(redis_client, keys)
         self._sealed = SealedRows(cache_dir / keys.archive)
-        self._tail = np.empty(SEGMENT_ROWS, np.uint64)
-        self._tail_rows = 0
+        self._open = OpenSegment()
         self._uuid: bytes | None = None
 
     @property
     def rows(self) -> int:
         """Rows of the log that are held."""
-        return len(self._sealed.seals) * SEGMENT_ROWS + self._tail_rows
+        return len(self._sealed.seals) * SEGMENT_ROWS + len(self._open)
 
     @property
     def is_complete(self) -> bool:
@@ -51,13 +50,13 @@ class Replica:
 
         Reads the log first: up to the largest horizon, or to its present end where `before` is None.
         """
-        rows = None if before is None else int(before.max(initial=0))
+        if not len(queries):
+            return []
+        rows = None if before is None else int(before[0] if len(before) == 1 else before.max())
         if rows is None or rows > self.rows or self._sealed.is_due() or not self._log.is_known():
             self.catch_up(rows)
-        tail = FlatRows(self._tail[: self._tail_rows], first_row=self.rows - self._tail_rows)
-        return HammingIndex([*self._sealed.pieces, tail]).search(
-            queries, max_distance=max_distance, before=before
-        )
+        index = HammingIndex([*self._sealed.pieces, *self._open.pieces(self.rows - len(self._open))])
+        return index.search(queries, max_distance=max_distance, before=before)
 
     def catch_up(self, rows: int | None = None) -> None:
         """Read the log until `rows` rows are held, or to its present end.
@@ -88,7 +87,7 @@ class Replica:
     def _compare(self, connection: LogConnection) -> None:
         """Drop what the server does not hold: the open segment, and every segment with another seal."""
         connection.mark_known()
-        self._tail_rows = 0
+        self._open.clear()
         try:
             seals, self._uuid = connection.read_seals()
             self._sealed.adopt(seals, connection.read_segment)
@@ -99,18 +98,16 @@ class Replica:
     def _read(self, connection: LogConnection) -> None:
         """Read on from one row before the end: a log that differs there is another one."""
         while True:
-            overlap = min(1, self._tail_rows)
+            overlap = min(1, len(self._open))
             reading = connection.read(self.rows - overlap)
             if not self._continues(reading, overlap):
                 connection.forget()
                 return
-            new = reading.hashes[overlap:]
-            self._tail[self._tail_rows : self._tail_rows + len(new)] = new
-            self._tail_rows += len(new)
-            if self._tail_rows == SEGMENT_ROWS:
-                self._tail_rows = 0
-                self._sealed.append(compute_seal(self._tail), self._tail)
-                self._tail = np.empty(SEGMENT_ROWS, np.uint64)
+            self._open.append(reading.hashes[overlap:])
+            if len(self._open) == SEGMENT_ROWS:
+                full = self._open.hashes
+                self._open.clear()
+                self._sealed.append(compute_seal(full), full)
             if self.rows >= reading.rows:
                 return
 
@@ -119,8 +116,6 @@ class Replica:
         return (
             reading.rows >= self.rows
             and reading.uuid == self._uuid
-            and np.array_equal(
-                reading.hashes[:overlap], self._tail[self._tail_rows - overlap : self._tail_rows]
-            )
+            and np.array_equal(reading.hashes[:overlap], self._open.hashes[len(self._open) - overlap :])
             and (not seals or reading.seal_before == seals[-1])
         )

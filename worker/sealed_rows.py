@@ -13,6 +13,7 @@ from worker.building import Building
 from worker.index_cache import IndexCache
 from worker.keyspace import SEGMENT_ROWS
 from worker.levels import RunName, cover, name_run, plan_runs
+from worker.memory_limit import read_memory_limit
 from worker.pieces import FlatRows, Piece
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 ReadSegment = Callable[[int, bytes], NDArray[np.uint64]]
 """Reads a full segment with this number and this seal from the server."""
+
+BYTES_PER_HASH = 36
+"""Mapped by all processes of a machine together: four copies and a row number."""
 
 _LOOK_EVERY_S = 0.5
 _TELL_EVERY_S = 2.0
@@ -38,6 +42,7 @@ class SealedRows:
         self._segments: dict[tuple[int, bytes], FlatRows] = {}
         self.is_complete = True
         self._look_at_s = 0.0
+        self._is_warned = False
 
     def close(self) -> None:
         """End what was started."""
@@ -59,6 +64,7 @@ class SealedRows:
 
     def adopt(self, seals: Sequence[bytes], read_segment: ReadSegment) -> None:
         """Hold these segments and no others; what is in no file comes from the server."""
+        self._warn_if_large(len(seals))
         spans = plan_runs(len(seals))
         runs: dict[RunName, SortedRun] = {}
 
@@ -87,6 +93,17 @@ class SealedRows:
             self._provide(read_segment)
             self._building.start(self.seals)
         self._look_at_s = time.monotonic() + _LOOK_EVERY_S
+
+    def _warn_if_large(self, segments: int) -> None:
+        """Tell once that the mapped runs will push other pages out of memory."""
+        needed, limit = segments * SEGMENT_ROWS * BYTES_PER_HASH, read_memory_limit()
+        if needed > limit // 2 and not self._is_warned:
+            self._is_warned = True
+            _logger.warning(
+                "index: %d MB of index, more than half of the memory (%d MB): searches may wait for the disk",
+                needed >> 20,
+                limit >> 20,
+            )
 
     def _load(
         self, seals: Sequence[bytes], numbers: list[int], read_segment: ReadSegment

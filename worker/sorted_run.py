@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.parts import LARGE, LARGE_ROWS, SMALL, Parts, Probes, probe
-from worker.pieces import Hits, join, scan
+from worker.pieces import Hits, scan
 
 BLOCK = 8
 """Hashes in one cache line: candidates are fetched in whole lines, neighbours included, which the comparison
@@ -81,6 +81,8 @@ def keep_first_rows(
 def fill_run(arrays: RunArrays, hashes: NDArray[np.uint64], rows: NDArray[np.uint32]) -> None:
     """Fill the arrays of a run from hashes in ascending order and the row of each."""
     parts, count = arrays.parts, len(hashes)
+    if len(parts.bits) * count >= 1 << 32:
+        raise ValueError(f"a run of {count} hashes: the table of its buckets counts to 2^32")
     for number, (bits, shift) in enumerate(zip(parts.bits, parts.shifts, strict=True)):
         # Turned so that the part comes first, the plain order of numbers is the order wanted.
         turn, back = np.uint64(64 - bits - shift), np.uint64(bits + shift)
@@ -128,33 +130,37 @@ class SortedRun:
         fill_run(arrays, hashes, rows)
         return cls(arrays)
 
-    def find(self, queries: NDArray[np.uint64], *, max_distance: int) -> Hits:
-        """Find the rows near each query."""
+    def find(self, queries: NDArray[np.uint64], *, max_distance: int) -> list[Hits]:
+        """Find the rows near each query; one of them possibly more than once."""
         if not self.arrays.distinct:
-            return join([])
-        if max_distance not in self._probes:
+            return []
+        probes = self._probes.get(max_distance)
+        if probes is None:
             size = 1 << self.arrays.distinct.bit_length()
-            self._probes[max_distance] = probe(self.arrays.parts, max_distance=max_distance, rows=size)
-        probes = self._probes[max_distance]
+            probes = probe(self.arrays.parts, max_distance=max_distance, rows=size)
+            self._probes[max_distance] = probes
         step = max(1, _LOOKUPS // len(probes.masks))
         if len(queries) <= step:
             return self._find_few(queries, probes, max_distance)
-        found = []
-        for begin in range(0, len(queries), step):
-            hits = self._find_few(queries[begin : begin + step], probes, max_distance)
-            found.append(hits._replace(query=hits.query + begin))
-        return join(found)
+        return [
+            hits._replace(query=hits.query + begin)
+            for begin in range(0, len(queries), step)
+            for hits in self._find_few(queries[begin : begin + step], probes, max_distance)
+        ]
 
     def find_before(
         self, queries: NDArray[np.uint64], before: NDArray[np.int64], *, max_distance: int
-    ) -> Hits:
+    ) -> list[Hits]:
         """Find the rows near each query whose number is below its horizon."""
-        hits = self.find(queries, max_distance=max_distance)
-        rows = self.arrays.rows[self._ascending.searchsorted(hits.hash)]
-        kept = (rows < before[hits.query] - self.first_row).nonzero()[0]
-        return Hits(hits.query[kept], hits.hash[kept], hits.distance[kept])
+        found = []
+        for hits in self.find(queries, max_distance=max_distance):
+            rows = self.arrays.rows[self._ascending.searchsorted(hits.hash)]
+            kept = (rows < before[hits.query] - self.first_row).nonzero()[0]
+            if len(kept):
+                found.append(Hits(hits.query[kept], hits.hash[kept], hits.distance[kept]))
+        return found
 
-    def _find_few(self, queries: NDArray[np.uint64], probes: Probes, max_distance: int) -> Hits:
+    def _find_few(self, queries: NDArray[np.uint64], probes: Probes, max_distance: int) -> list[Hits]:
         buckets = queries[:, None] >> probes.shifts
         buckets &= probes.ones
         buckets ^= probes.masks
@@ -169,16 +175,16 @@ class SortedRun:
         blocks = ends
         last = blocks.cumsum(dtype=np.int64)
         per_query = len(probes.masks)
-        found = []
+        found: list[Hits] = []
         if int(last[-1]) * (2 * BLOCK) > self.arrays.distinct:
             # Many hashes that share parts: comparing all in one sweep costs less than fetching most of them.
             totals = np.diff(last[per_query - 1 :: per_query], prepend=0)
             for number in (totals * (2 * BLOCK) > self.arrays.distinct).nonzero()[0].tolist():
-                found.append(scan(self._ascending, queries[number], number=number, max_distance=max_distance))
+                found += scan(self._ascending, queries[number], number=number, max_distance=max_distance)
                 blocks[number * per_query : (number + 1) * per_query] = 0
             last = blocks.cumsum(dtype=np.int64)
         found.extend(self._compare(queries, begins, blocks, last, max_distance=max_distance))
-        return join(found)
+        return found
 
     def _compare(
         self,
@@ -215,5 +221,10 @@ class SortedRun:
                 block ^= queries.repeat(per_query)[lookups].repeat(taken)[:, None]
             distances = np.bitwise_count(block)
             near = (distances <= max_distance).ravel().nonzero()[0]
-            number = ends.searchsorted((near >> _BLOCK_BITS) + begin, side="right") // per_query
-            yield Hits(number, block.take(near) ^ queries.take(number), distances.take(near))
+            if not len(near):
+                continue
+            if len(queries) == 1:
+                yield Hits(np.zeros(len(near), np.intp), block.take(near) ^ queries, distances.take(near))
+            else:
+                number = ends.searchsorted((near >> _BLOCK_BITS) + begin, side="right") // per_query
+                yield Hits(number, block.take(near) ^ queries.take(number), distances.take(near))

@@ -1,5 +1,6 @@
 """Servers that lose rows, come back from a backup or hold another archive: exact after each, old files or not."""
 
+import contextlib
 import shutil
 from contextlib import closing
 
@@ -136,33 +137,43 @@ def test_an_archive_that_takes_the_place_of_another_on_the_same_connection(repli
     log.check(replica)
 
 
-@pytest.mark.parametrize("error_at", range(6))
-def test_after_an_error_in_any_command_the_replica_is_whole(
-    error_at, server, keys, log, tmp_path, monkeypatch
-):
-    with connect(server.url) as own, closing(Replica(own, keys, cache_dir=tmp_path / "cache")) as replica:
-        log.append(log.draw(2 * SEGMENT_ROWS + 100))
+@pytest.mark.parametrize("error_at", range(7))
+def test_after_an_error_in_any_command_the_replica_is_whole(error_at, replica, log, monkeypatch):
+    log.append(log.draw(2 * SEGMENT_ROWS + 100))
+    replica.catch_up()
+    log.rewrite(log.rows[: SEGMENT_ROWS + 7])
+    log.append(log.draw(2 * SEGMENT_ROWS))
+    log.cut_connections()
+    commands = iter(range(100))
+    send = redis.Redis.execute_command
+
+    def fail_once(client, *args, **options):
+        if next(commands) == error_at:
+            raise redis.TimeoutError("the server is gone")
+        return send(client, *args, **options)
+
+    with monkeypatch.context() as patched, contextlib.suppress(redis.TimeoutError):
+        patched.setattr(redis.Redis, "execute_command", fail_once)
         replica.catch_up()
-        log.rewrite(log.rows[: SEGMENT_ROWS + 7])
-        log.append(log.draw(2 * SEGMENT_ROWS))
-        log.cut_connections()
-        commands = iter(range(100))
-        send = redis.connection.AbstractConnection.send_command
 
-        def fail_once(connection, *args, **options):
-            if connection in own.connection_pool._in_use_connections and next(commands) == error_at:  # noqa: SLF001
-                raise redis.TimeoutError("the server is gone")
-            return send(connection, *args, **options)
+    log.check(replica)
 
-        monkeypatch.setattr(redis.connection.AbstractConnection, "send_command", fail_once)
-        for _ in range(3):
-            try:
-                log.check(replica)
-                break
-            except redis.RedisError:
-                continue
-        else:
-            pytest.fail("the replica did not recover")
+
+def test_connections_used_in_turn_compare_the_seals_once_each(server, keys, log, client, tmp_path):
+    log.append(log.draw(100))
+    with connect(server.url) as own, closing(Replica(own, keys, cache_dir=tmp_path / "cache")) as replica:
+        pool = own.connection_pool
+        first, second = pool.get_connection(), pool.get_connection()
+        client.config_resetstat()
+        for _ in range(10):
+            for connection in (first, second):
+                pool.release(connection)
+                replica.catch_up()
+                assert pool.get_connection() is connection
+
+        assert client.info("commandstats")["cmdstat_hgetall"]["calls"] == 3
+        pool.release(first)
+        pool.release(second)
 
 
 @pytest.mark.parametrize("damage", ["short segment", "missing seal", "wrong seal"])

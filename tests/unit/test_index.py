@@ -1,5 +1,6 @@
 """The index against a slow, obvious scan, over random, real and degenerate populations."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +10,19 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from worker.index import HammingIndex, Matches
-from worker.parts import LARGE, SMALL, Parts
+from worker.parts import LARGE, SMALL, TINY, Parts
 from worker.pieces import FlatRows
 from worker.sorted_run import SortedRun
 
 REAL = np.load(Path(__file__).parents[2] / "benchmarks" / "data" / "real-hashes.npy")
-CUTS = [Parts(SMALL), Parts(LARGE)]
+CUTS = [Parts(TINY), Parts(SMALL), Parts(LARGE)]
 
 
 def scan(
     rows: NDArray[np.uint64], query: np.uint64, *, max_distance: int, before: int | None = None
 ) -> list[tuple[int, int]]:
     """Compare one by one: distance and hash of every distinct hash, sorted."""
-    near = {(bin(int(row) ^ int(query)).count("1"), int(row)) for row in rows[:before]}
+    near = {((int(row) ^ int(query)).bit_count(), int(row)) for row in rows[:before]}
     return sorted(pair for pair in near if pair[0] <= max_distance)
 
 
@@ -103,7 +104,7 @@ def test_any_division_into_pieces_and_any_horizon_give_what_a_scan_gives(
         SortedRun.of(log[begin:end], first_row=begin)
         if data.draw(st.booleans())
         else FlatRows(log[begin:end], first_row=begin)
-        for begin, end in zip(bounds[:-1], bounds[1:], strict=True)
+        for begin, end in pairwise(bounds)
     ]
     before = np.array([data.draw(st.integers(0, len(log) + 2)) for _ in queries], np.int64)
 

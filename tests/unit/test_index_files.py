@@ -1,7 +1,5 @@
 """Runs as files, and their names: whatever is not the whole, unchanged run counts as missing."""
 
-import os
-
 import numpy as np
 import pytest
 
@@ -120,17 +118,20 @@ def test_a_segment_stays_in_memory_where_no_file_can_be_made(rows, tmp_path, cap
         (0, []),
         (1, [(0, 1)]),
         (8, [(0, 8)]),
-        (9, [(0, 8), (8, 9)]),
+        (63, [(0, 63)]),
+        (65, [(0, 64), (64, 65)]),
         (152, [(0, 128), (128, 152)]),
-        (1525, [(0, 1024), (1024, 1472), (1472, 1520), (1520, 1525)]),
+        (1525, [(0, 1472), (1472, 1525)]),
+        (4097, [(0, 4096), (4096, 4097)]),
+        (4161, [(0, 4096), (4096, 4160), (4160, 4161)]),
     ],
 )
-def test_there_is_one_run_for_each_octal_digit(sealed, runs):
+def test_there_is_one_run_for_each_digit_to_the_base_64(sealed, runs):
     assert plan_runs(sealed) == runs
 
 
 def test_the_runs_of_the_plan_before_cover_all_but_the_new_segment():
-    for sealed in range(1, 600):
+    for sealed in [*range(1, 600), *range(4090, 4170)]:
         before = [RunName(span, "") for span in plan_runs(sealed - 1)]
         used = list(cover(plan_runs(sealed), before, lambda _: True))
         assert sum(span.end - span.begin for span, _ in used) == sealed - 1
@@ -148,6 +149,6 @@ def test_a_run_is_named_by_place_and_content():
 def test_an_unreadable_run_counts_as_missing(tmp_path, path, caplog):
     cache = IndexCache(tmp_path)
     name = RunName(Span(0, 1), DIGEST)
-    os.mkdir(cache.run_path(name))
+    cache.run_path(name).mkdir()
 
     assert cache.open_run(name) is None

@@ -2,10 +2,10 @@
 
 import pytest
 
-from worker.parts import LARGE, SMALL, Parts, choose_thresholds, probe
+from worker.parts import LARGE, SMALL, TINY, Parts, choose_thresholds, probe
 
 
-@pytest.mark.parametrize("bits", [SMALL, LARGE])
+@pytest.mark.parametrize("bits", [TINY, SMALL, LARGE])
 @pytest.mark.parametrize("max_distance", range(17))
 @pytest.mark.parametrize("rows", [1, 65_536, 100_000_000])
 def test_a_hash_beyond_every_threshold_is_beyond_the_distance(bits, max_distance, rows):
