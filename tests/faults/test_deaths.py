@@ -3,11 +3,12 @@
 import time
 
 import pytest
+from observing import alerts, children, failures, kill, reported
 from PIL import Image
+from soft_images import draw, encode
+from waiting import wait_until
 
 from producer import Producer
-from tests.conftest import ARCHIVE, wait_until
-from tests.faults.conftest import alerts, children, draw, encode, failures, kill, reported
 from worker.statistics import read_status
 
 STEPS = (
@@ -28,7 +29,7 @@ STEPS = (
 
 @pytest.fixture
 def send(service):
-    with Producer(service.server.url, ARCHIVE) as producer:
+    with Producer(service.server.url, service.keys.archive) as producer:
         yield producer.send_many
 
 

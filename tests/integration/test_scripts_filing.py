@@ -5,6 +5,7 @@ from dataclasses import replace
 from threading import Barrier, Thread
 
 import pytest
+from script_consumer import Consumer
 
 from producer.server import connect
 from worker.clusters import NotFiled
@@ -180,8 +181,6 @@ def test_two_consumers_that_record_at_the_same_moment_get_different_numbers_and_
 
     def record(which):
         with connect(server.url) as own:
-            from tests.integration.conftest import Consumer  # noqa: PLC0415 - built on this thread's connection
-
             owner = Consumer(Scripts(own, keys=keys, uuid=uuid), keys, "c")
             for at in range(rounds):
                 barrier.wait()
