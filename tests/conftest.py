@@ -1,9 +1,10 @@
 """Real parts for every test: a Valkey server, workers in processes of their own, an HTTP server of images."""
 
+import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,12 +12,16 @@ import pytest
 import redis
 
 from producer import Producer
+from producer.names import Lane
 from producer.server import connect
 from tests.command import Command
 from tests.filled_archive import FilledArchive
+from tests.script_consumer import LEASE_S, Consumer
+from tests.soft_images import Images
 from tests.waiting import wait_until
 from worker.archive import KnownArchives, Recipe, open_archive
 from worker.embedded import IN_MEMORY, EmbeddedServer
+from worker.entries import Entry
 from worker.hashing import golden_hashes
 from worker.image_server import ImageServer
 from worker.keyspace import Keyspace
@@ -27,6 +32,7 @@ from worker.statistics import read_stats, read_status
 
 DEMO_FOLDER = Path(__file__).parent.parent / "demo"
 ARCHIVE = "test"
+HOOKS = Path(__file__).parent / "faults" / "hooks"
 
 
 @pytest.fixture(scope="session")
@@ -167,3 +173,58 @@ def archive() -> Iterator[FilledArchive]:
 def command(tmp_path: Path) -> Command:
     """The command `lookalike` in an empty folder, with no setting."""
     return Command(tmp_path, {})
+
+
+@pytest.fixture
+def consumer(scripts: Scripts, keys: Keyspace) -> Callable[[str], Consumer]:
+    """Makes consumers by name."""
+    return lambda name: Consumer(scripts, keys, name)
+
+
+@pytest.fixture
+def abandon(client: redis.Redis) -> Callable[[Entry, Consumer], None]:
+    """Lets the lease of an entry run out, without waiting for it."""
+
+    def let_go(entry: Entry, owner: Consumer) -> None:
+        client.xclaim(
+            entry.stream,
+            "workers",
+            owner.name,
+            min_idle_time=0,
+            message_ids=[entry.id],
+            idle=int(LEASE_S * 1000) + 1,
+            retrycount=entry.delivery,
+            justid=True,
+        )
+
+    return let_go
+
+
+@pytest.fixture
+def send(producer: Producer) -> Callable[..., None]:
+    """Appends one image to a lane; its hash comes along."""
+
+    def append(name: str, phash: int = 0x00000000FFFFFFFF, lane: Lane = "live", **fields: object) -> None:
+        producer.send(f"http://127.0.0.1:1/{name}", phash=f"{phash:016x}", lane=lane, **fields)
+
+    return append
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Iterator[Images]:
+    """Images of the test's own."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    with ImageServer(folder) as server:
+        yield Images(folder, server)
+
+
+@pytest.fixture
+def hooks(tmp_path: Path) -> dict[str, str]:
+    """The environment that makes a worker's processes die at exact lines."""
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    return {
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(HOOKS), os.environ.get("PYTHONPATH")))),
+        "LOOKALIKE_TEST_MARKS": str(marks),
+    }

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 PREFETCH = 100
 TRY_AGAIN_AFTER_S = 1.0
+LOOK_EVERY_S = 0.2
+"""How soon a stop is noticed."""
 
 
 class Bridge(ConsumerMixin):
@@ -32,7 +34,9 @@ class Bridge(ConsumerMixin):
         self.connection = connection
         self._producer = producer
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self.run, name="bridge", daemon=True)
+        self._thread = threading.Thread(
+            target=self.run, kwargs={"safety_interval": LOOK_EVERY_S}, name="bridge", daemon=True
+        )
 
     def start(self) -> None:
         """Begin, on a thread."""

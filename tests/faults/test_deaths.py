@@ -6,8 +6,9 @@ import pytest
 from PIL import Image
 
 from producer import Producer
-from tests.conftest import ARCHIVE, wait_until
-from tests.faults.conftest import alerts, children, draw, encode, failures, kill, reported
+from tests.observing import alerts, children, failures, kill, reported
+from tests.soft_images import draw, encode
+from tests.waiting import wait_until
 from worker.statistics import read_status
 
 STEPS = (
@@ -28,7 +29,7 @@ STEPS = (
 
 @pytest.fixture
 def send(service):
-    with Producer(service.server.url, ARCHIVE) as producer:
+    with Producer(service.server.url, service.keys.archive) as producer:
         yield producer.send_many
 
 

@@ -2,15 +2,12 @@
 
 import json
 from dataclasses import replace
-from threading import Barrier, Thread
 
 import pytest
 
-from producer.server import connect
 from worker.clusters import NotFiled
 from worker.entries import image_facts, read_message
 from worker.records import ImageFacts
-from worker.scripts import Scripts
 
 A = 0x00000000FFFFFFFF
 FLAT = 0x8000000000000000
@@ -163,39 +160,6 @@ def test_publishing_changes_nothing_where_the_server_holds_another_record(
     assert owner.publish(entry, stale, "{}") == "CHANGED"
     assert _all(client, keys) == []
     assert owner.publish(entry, record, "{}") == "OK"
-
-
-def test_two_consumers_that_record_at_the_same_moment_get_different_numbers_and_one_sees_the_other(
-    server, keys, uuid, consumer, send
-):
-    rounds = 1000
-    for at in range(rounds):
-        # 32 bits set, a pair of neighbours, and no two pairs alike.
-        spread = (at << 12 | ~at & 0xFFF) << 32
-        send(f"x{at}", spread | 0x000FFFFF)
-        send(f"y{at}", spread | 0x001FFFFE)
-    entries = consumer("c").take(limit=2 * rounds)
-    barrier = Barrier(2)
-    horizons = {}
-
-    def record(which):
-        with connect(server.url) as own:
-            from tests.integration.conftest import Consumer  # noqa: PLC0415 - built on this thread's connection
-
-            owner = Consumer(Scripts(own, keys=keys, uuid=uuid), keys, "c")
-            for at in range(rounds):
-                barrier.wait()
-                horizons[which, at] = owner.record(entries[2 * at + which])
-
-    threads = [Thread(target=record, args=(which,)) for which in (0, 1)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    for at in range(rounds):
-        earlier, later = sorted((horizons[0, at], horizons[1, at]), key=lambda record: record.number)
-        assert later.horizon == earlier.horizon + 1 == 2 * at + 2
 
 
 def test_facts_survive_the_way_through_the_server(consumer, send):

@@ -1,0 +1,100 @@
+"""A TCP proxy in front of a server's unix socket, on loopback: its connections can be cut, refused and slowed down."""
+
+import asyncio
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+CHUNK_BYTES = 65536
+
+
+class TcpProxy:
+    """Forwards 127.0.0.1:`port` to `upstream`, which may be changed at any time; a context manager."""
+
+    def __init__(self, upstream: Path) -> None:
+        self.upstream = upstream
+        self.delay_s = 0.0
+        self.port = 0
+        self._is_cut = False
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
+
+    def url(self, database: int = 0) -> str:
+        """Give the URL of one database behind the proxy."""
+        return f"redis://127.0.0.1:{self.port}/{database}"
+
+    def cut(self) -> None:
+        """Reset all connections, and each new one at once, until `heal`."""
+        self._is_cut = True
+        self._call(self._reset_all())
+
+    def heal(self) -> None:
+        """Let connections through again."""
+        self._is_cut = False
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._call(self._listen())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cut()
+        self._call(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _call(self, work) -> None:  # noqa: ANN001 - a coroutine
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _stop(self) -> None:
+        self._server.close()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _reset_all(self) -> None:
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            if self._is_cut:
+                raise ConnectionResetError
+            up_reader, up_writer = await asyncio.open_unix_connection(str(self.upstream))
+        except OSError:
+            writer.transport.abort()
+            return
+        self._writers |= {writer, up_writer}
+        try:
+            await asyncio.gather(
+                self._copy(reader, up_writer, is_request=True),
+                self._copy(up_reader, writer, is_request=False),
+            )
+        finally:
+            self._writers -= {writer, up_writer}
+            writer.transport.abort()
+            up_writer.transport.abort()
+
+    async def _copy(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_request: bool
+    ) -> None:
+        try:
+            while data := await reader.read(CHUNK_BYTES):
+                if is_request and self.delay_s:
+                    await asyncio.sleep(self.delay_s)
+                writer.write(data)
+                await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.transport.abort()
