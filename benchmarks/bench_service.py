@@ -110,8 +110,8 @@ class Service:
                 return
 
     def children(self) -> list[psutil.Process]:
-        """List the worker's child processes, the largest consumers of memory."""
-        return [child for child in self.worker.children() if "celery" in " ".join(child.cmdline())]
+        """List the worker's child processes: its forks, not what they start."""
+        return [child for child in self.worker.children() if child.cmdline() == self.worker.cmdline()]
 
     def _consumers(self) -> int:
         return len(self.client.xinfo_consumers(KEYS.stream("backlog"), "workers"))
