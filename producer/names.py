@@ -42,7 +42,9 @@ class Names:
         self.archive = archive
         self.prefix = f"{{{archive}}}:"
         self.wake = self.prefix + "wake"
-        self.queue = f"lookalike.{archive}"
+        # Queues of the broker: wake-ups, and images from programs that speak Celery.
+        self.queue = f"lookalike.{archive}.wake"
+        self.enqueue_queue = f"lookalike.{archive}"
 
     def stream(self, lane: Lane) -> str:
         """Name the stream of a lane: one entry, one image to look at."""

@@ -115,7 +115,7 @@ class AlertReader:
         reply = self._client.xautoclaim(
             self._stream, self._group, self._consumer, min_idle_time=self._take_over_ms, count=limit
         )
-        return [_read_entry(entry_id, fields) for entry_id, fields in reply[1] if fields]
+        return [read_alert(entry_id, fields) for entry_id, fields in reply[1] if fields]
 
     def _new(self, limit: int, wait_s: float) -> list[Alert]:
         self.missed += self._trimmed_unread()
@@ -126,7 +126,7 @@ class AlertReader:
             count=limit,
             block=max(1, int(wait_s * 1000)),
         )
-        return [_read_entry(entry_id, fields) for entry_id, fields in _entries(reply)]
+        return [read_alert(entry_id, fields) for entry_id, fields in _entries(reply)]
 
     def _trimmed_unread(self) -> int:
         """Count the alerts that were trimmed away before this group read them; once, since a read moves past them."""
@@ -161,5 +161,6 @@ def _order(entry_id: bytes) -> tuple[int, ...]:
     return tuple(int(part) for part in entry_id.split(b"-"))
 
 
-def _read_entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Alert:
+def read_alert(entry_id: bytes, fields: dict[bytes, bytes]) -> Alert:
+    """Read an entry of the stream."""
     return Alert(entry_id.decode(), json.loads(fields[b"event"]))

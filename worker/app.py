@@ -19,7 +19,9 @@ from celery.signals import worker_init, worker_process_init, worker_process_shut
 from redis.exceptions import RedisError
 
 from producer.names import DRAIN_TASK, Names
+from producer.queue import Producer
 from producer.wake import send_wake_up, wake_up
+from worker.bridge import Bridge
 from worker.child import Child
 from worker.errors import ArchiveMissingError, ConfigurationError
 from worker.limits import limit_memory
@@ -55,6 +57,26 @@ class SweeperStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has 
         """End before the pool does; the lock goes with the process."""
         if _process.parent is not None:
             _process.parent.close()
+
+
+class BridgeStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """Takes `lookalike.enqueue` for as long as the worker's pool runs."""
+
+    requires = frozenset({"celery.worker.components:Pool"})
+
+    def start(self, _: Any) -> None:  # noqa: ANN401 - Celery's worker has no type
+        """Begin when the pool has been forked."""
+        producer = Producer(app.settings.redis_url.get_secret_value(), app.settings.archive, patience_s=0)
+        self._bridge = Bridge(app.connection_for_read(), producer)
+        self._bridge.start()
+
+    def terminate(self, worker: Any) -> None:  # noqa: ANN401 - as above
+        """End like a stop."""
+        self.stop(worker)
+
+    def stop(self, _: Any) -> None:  # noqa: ANN401 - as above
+        """End; what was not acknowledged goes back to its queue."""
+        self._bridge.stop()
 
 
 class _Process:
@@ -97,7 +119,7 @@ def _make_app() -> Celery:
         worker_proc_alive_timeout=60.0,
         worker_send_task_events=False,
     )
-    made.steps["worker"].add(SweeperStep)
+    made.steps["worker"].update({SweeperStep, BridgeStep})
     made.settings = loaded
     return made
 

@@ -50,7 +50,7 @@ class Child:
         ownership = Ownership(scripts, keys=keys, consumer=consumer, lease_s=settings.lease)
         self._note = Note(settings.state_dir, uuid=uuid, consumer=consumer, parent=parent)
         self._leases = LeaseKeeper(ownership, on_error=_ignore)
-        self._fetcher = Fetcher(_fetch_limits(settings))
+        self._fetcher = Fetcher(fetch_limits(settings))
         self._downloads = Downloads(
             self._fetcher,
             window=settings.window,
@@ -87,7 +87,8 @@ class Child:
         self.client.close()
 
 
-def _fetch_limits(settings: Settings) -> FetchLimits:
+def fetch_limits(settings: Settings) -> FetchLimits:
+    """Give what one download may cost and whom it may ask."""
     return FetchLimits(
         connect_timeout_s=settings.connect_timeout,
         read_timeout_s=settings.read_timeout,

@@ -21,6 +21,11 @@ VERBS = {
 """Each verb: the module that has a command of this name, and what it does."""
 
 
+UNAVAILABLE = 69
+FULL = 75
+INTERRUPTED = 130
+
+
 class Verbs(click.Group):
     """Loads a verb's module when the verb is used, so that `enqueue` needs nothing that a worker needs."""
 
@@ -60,40 +65,41 @@ def lookalike() -> None:
 
 
 def main() -> None:
-    """Run the command; end with 69 where a server is missing and 78 where a setting forbids the start."""
+    """Run the command and end with its status; the help of each verb tells what they mean."""
+    sys.exit(_run())
+
+
+def _run() -> int:  # noqa: PLR0911 - one for each way in which a verb ends
     # Imported here: redis-py costs 60 ms, and errors are the same for every verb.
     from redis.exceptions import ConnectionError as RedisConnectionError  # noqa: PLC0415
-    from redis.exceptions import RedisError  # noqa: PLC0415
+    from redis.exceptions import OutOfMemoryError, RedisError  # noqa: PLC0415
     from redis.exceptions import TimeoutError as RedisTimeoutError  # noqa: PLC0415
 
     from worker.errors import ServiceError  # noqa: PLC0415
 
     try:
-        lookalike(standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        status = lookalike(prog_name="lookalike", standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return INTERRUPTED
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
-    except click.exceptions.Exit as leave:
-        sys.exit(leave.exit_code)
+        return error.exit_code
     except ServiceError as error:
-        click.echo(f"lookalike: {error}", err=True)
-        sys.exit(error.exit_status)
-    except (RedisConnectionError, RedisTimeoutError) as error:
-        click.echo(
-            f"lookalike: the server is not reachable ({error}): is it running? LOOKALIKE_REDIS_URL names it",
-            err=True,
+        return _tell(str(error), error.exit_status)
+    except OutOfMemoryError:
+        return _tell(
+            "the server is at its maxmemory: give it more, or wait until the workers made room", FULL
         )
-        sys.exit(69)
+    except (RedisConnectionError, RedisTimeoutError) as error:
+        return _tell(f"the server went away: {error}", UNAVAILABLE)
     except RedisError as error:
-        click.echo(f"lookalike: the server refused: {error}", err=True)
-        sys.exit(69)
+        return _tell(f"the server refuses: {error}", UNAVAILABLE)
+    return status if isinstance(status, int) else 0
+
+
+def _tell(problem: str, status: int) -> int:
+    click.echo(f"lookalike: {problem}", err=True)
+    return status
 
 
 if __name__ == "__main__":

@@ -95,10 +95,11 @@ class Clusters:
 
     def look_back(
         self, batch: Sequence[tuple[Record, Sequence[int]]], *, copies: int
-    ) -> list[tuple[list[Record], list[ClusterStory]]]:
+    ) -> list[tuple[list[Record], list[ClusterStory | None]]]:
         """Read, for each record, its latest earlier copies (latest first), and each cluster named by its phash.
 
-        Everything read lies below the record's number, so the answer is the same whenever it is asked.
+        Everything read lies below the record's number, so the answer is the same whenever it is asked. A cluster that a
+        failover took is None.
         """
         replies = self._scripts.call_many(
             [
@@ -119,8 +120,10 @@ class Clusters:
             (
                 [unpack_record(number, stored) for number, stored in reply[1]],
                 [
-                    ClusterStory(images, unpack_record(-1, first), unpack_record(-1, last))
-                    for images, first, last in reply[2:]
+                    ClusterStory(found[0], unpack_record(-1, found[1]), unpack_record(-1, found[2]))
+                    if found
+                    else None
+                    for found in reply[2:]
                 ],
             )
             for reply in replies

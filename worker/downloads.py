@@ -44,7 +44,7 @@ class Downloads:
         self._ended: SimpleQueue[tuple[Transfer, Arrival] | None] = SimpleQueue()
         self._arrived: tuple[deque[tuple[Transfer, Arrival]], ...] = (deque(), deque())
         self._parked: dict[str, deque[Transfer]] = {}
-        self._parked_count = 0
+        self._parked_counts = [0, 0]
         self._transfers = fetcher.transfers(may_keep=self._may_keep, ended=self._end)
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="downloads", daemon=True)
@@ -61,14 +61,24 @@ class Downloads:
         return self._ended.qsize() + sum(len(waiting) for waiting in self._arrived)
 
     @property
+    def bytes_held(self) -> int:
+        """Bytes of bodies that have arrived, whole or in part, and were not handed out."""
+        return self._budget.used
+
+    @property
     def parked(self) -> int:
         """Downloads that wait for their host."""
-        return self._parked_count
+        return sum(self._parked_counts)
+
+    @property
+    def parked_urgent(self) -> int:
+        """The urgent ones among the parked."""
+        return self._parked_counts[True]
 
     @property
     def room(self) -> int:
         """How many more may be submitted now."""
-        parked = self._parked_count
+        parked = self.parked
         return 0 if parked >= PARKED_LIMIT else max(0, self._window - self.in_flight + parked)
 
     def submit(self, key: Hashable, url: str, *, urgent: bool) -> None:
@@ -147,7 +157,7 @@ class Downloads:
         if transfer.host and not self._hosts.has_room(transfer.host):
             waiting = self._parked.setdefault(transfer.host, deque())
             (waiting.appendleft if transfer.urgent else waiting.append)(transfer)
-            self._parked_count += 1
+            self._parked_counts[transfer.urgent] += 1
         else:
             self._start(transfer)
 
@@ -179,8 +189,8 @@ class Downloads:
     def _start_parked(self, host: str) -> None:
         waiting = self._parked.get(host)
         while waiting and (self._hosts.has_room(host) or self._hosts.alone_s(host) > 0):
-            self._parked_count -= 1
             transfer = waiting.popleft()
+            self._parked_counts[transfer.urgent] -= 1
             if not waiting:
                 del self._parked[host]
             self._start(transfer)
@@ -199,7 +209,7 @@ class Downloads:
             if transfer.host:
                 self._hosts.end(transfer.host)
         self._parked.clear()
-        self._parked_count = 0
+        self._parked_counts = [0, 0]
 
     def _end_all(self, error: Exception) -> None:
         """End every download after a mistake of ours; each may be tried again."""

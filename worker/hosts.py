@@ -30,6 +30,9 @@ class Hosts:
         self._clock = clock
         self._hosts: dict[str, _Host] = {}
 
+    def __len__(self) -> int:
+        return len(self._hosts)
+
     def alone_s(self, host: str) -> float:
         """Give the seconds for which `host` is left alone; 0 where it may be asked."""
         known = self._hosts.get(host)

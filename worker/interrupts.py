@@ -12,10 +12,14 @@ STEP_S = 0.02
 
 
 class Interrupts:
-    """Notes SIGINT, SIGTERM and SIGHUP for the time of a `with` block instead of raising at any line."""
+    """Notes SIGINT, SIGTERM and SIGHUP for the time of a `with` block instead of raising at any line.
+
+    `number` is that of the last signal.
+    """
 
     def __init__(self) -> None:
         self.is_set = False
+        self.number: int | None = None
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Self:
@@ -44,5 +48,6 @@ class Interrupts:
             time.sleep(STEP_S)
         return True
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
+    def _note(self, number: int, _frame: FrameType | None) -> None:
         self.is_set = True
+        self.number = number

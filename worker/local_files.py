@@ -33,11 +33,13 @@ def read_file(url: str, *, roots: Sequence[Path], max_bytes: int) -> bytes:
         raise MissingFileError(
             f"{redact_url(url)}: {getattr(error, 'strerror', None) or 'no such path'}"
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise RefusedSchemeError(f"{redact_url(url)} is not a file")
-        body = file.read(max_bytes + 1)
+        with open(descriptor, "rb", closefd=False) as file:  # a descriptor has no path
+            body = file.read(max_bytes + 1)
+    finally:
+        os.close(descriptor)
     if len(body) > max_bytes:
         raise TooLargeError(f"{redact_url(url)} has more than {max_bytes} bytes")
     if not body:

@@ -22,6 +22,7 @@ from worker.keyspace import Keyspace
 from worker.notes import ParentLock, clear_notes
 from worker.phash import RECIPE
 from worker.scripts import Scripts
+from worker.server_settings import prepare_server
 from worker.settings import Settings
 from worker.sweeper import Sweeper
 
@@ -55,6 +56,7 @@ class Parent:
         told_at = float("-inf")
         while True:
             try:
+                prepare_server(self.client)
                 self.uuid = open_archive(self.client, keys=self._keys, recipe=recipe, known=known)
             except (RedisError, OSError) as error:
                 if time.monotonic() - told_at >= TELL_EVERY_S:

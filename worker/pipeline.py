@@ -16,7 +16,7 @@ from producer.messages import ImageMessage
 from producer.names import Lane
 from worker.alerts import Publisher
 from worker.clusters import Clusters, NotFiled, is_searchable
-from worker.downloads import Arrival, Downloads
+from worker.downloads import PARKED_LIMIT, Arrival, Downloads
 from worker.entries import Entry, History, image_facts, read_history, read_message
 from worker.errors import (
     ArchiveMissingError,
@@ -93,6 +93,7 @@ class Pipeline:
         self._stopping = stopping
         self.images = 0
         self._is_full = False
+        self._may_take_over = True
         self._taken: list[Entry] = []
         self._failed: list[tuple[Entry, History, str | None, ImageError]] = []
         self._downloading: dict[tuple[str, str], Work] = {}
@@ -115,6 +116,7 @@ class Pipeline:
                     if monotonic() - last_sweep >= SWEEP_EVERY_S:
                         last_sweep = monotonic()
                         self._sweep()
+                        self._may_take_over = True
                     if self._round() and is_first:
                         self._wakes.send()
                     is_first = False
@@ -153,23 +155,30 @@ class Pipeline:
         """Take entries: live ones first and alone, then others; of eight slots one is always theirs, one live's."""
         if self._is_full or self._taken:
             return False
+        downloads, window = self._downloads, self._settings.window
         held = self._leases.held()
-        live = sum(entry.lane == "live" for entry in held)
-        most = self._settings.window * 7 // 8
-        room = self._settings.window - len(held)
+        live_held = sum(entry.lane == "live" for entry in held)
+        # What waits for its host is parked beside the window.
+        parked_live = downloads.parked_urgent
+        parked_others = downloads.parked - parked_live
+        live = live_held - parked_live
+        others = len(held) - live_held - parked_others
+        most = window * 7 // 8
+        room = window - live - others
 
-        for_live = min(BATCH, room, most - live)
+        for_live = min(BATCH, room, most - live, PARKED_LIMIT - parked_live)
         self._taken = self._own(("live",), for_live)
         more = 0 < for_live == len(self._taken)
-        if self._downloads.ready < BATCH:
-            for_others = min(BATCH, room - len(self._taken), most - (len(held) - live))
-            others = self._own(("retry", "backlog"), for_others)
-            more = more or 0 < for_others == len(others)
-            self._taken += others
+        if downloads.ready < BATCH:
+            for_others = min(BATCH, room - len(self._taken), most - others, PARKED_LIMIT - parked_others)
+            taken = self._own(("retry", "backlog"), for_others)
+            more = more or 0 < for_others == len(taken)
+            self._taken += taken
+            self._may_take_over = False
         return more
 
     def _own(self, lanes: tuple[Lane, ...], limit: int) -> list[Entry]:
-        entries = self._ownership.take(lanes, limit=limit, abandoned=True)
+        entries = self._ownership.take(lanes, limit=limit, abandoned=self._may_take_over)
         for entry in entries:
             self._leases.add(entry)
         return entries
@@ -301,6 +310,7 @@ class Pipeline:
                 matches=[
                     Match(phash, int(distance), story)
                     for phash, distance, story in zip(near, distances, clusters, strict=False)
+                    if story is not None
                 ],
                 match_count=count,
             )

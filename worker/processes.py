@@ -22,7 +22,8 @@ def start_worker(
     )
     try:
         return subprocess.Popen(  # noqa: S603 - ourselves
-            [sys.executable, "-m", "worker.cli", "worker", "--concurrency", str(concurrency)],
+            # -P: what lies in the current folder is no module of ours.
+            [sys.executable, "-P", "-m", "worker.cli", "worker", "--concurrency", str(concurrency)],
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -107,3 +107,8 @@ def iso_time(milliseconds: int) -> str | None:
         return None
     moment = datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def seen_time(record: Record) -> str:
+    """Write when an image was recorded, like `iso_time`."""
+    return iso_time(record.seen_at_ms) or ""

@@ -23,12 +23,15 @@ NAMES = (
     "give_back",
     "known",
     "look_back",
+    "phashes",
     "publish",
     "record",
     "renew",
     "retry",
     "sweep",
     "take",
+    "try_again",
+    "walk_back",
 )
 _SOURCES = {name: _PRELUDE + (_FOLDER / f"{name}.lua").read_text() for name in NAMES}
 _DIGESTS = {

@@ -94,7 +94,7 @@ class Settings(BaseSettings):
         (), description="Networks, separated by commas, that may be asked although they are not public"
     )
     user_agent: str = Field(
-        "lookalike/0.1 (+https://github.com/lookalike-archive/lookalike)",
+        "lookalike/0.1 (the operator has not said who asks)",
         description="Who asks, and how to reach them: sent with every download",
     )
 
@@ -168,7 +168,7 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         told = "; ".join(
-            f"{PREFIX}{'_'.join(str(part) for part in problem['loc'][:1]).upper() or 'settings'}: {problem['msg']}"
+            f"{PREFIX}{'_'.join(str(part) for part in problem['loc'][:1]).upper() or 'settings'}: {problem['msg'].removeprefix('Value error, ')}"
             for problem in error.errors(include_input=False, include_url=False)
         )
         raise ConfigurationError(told.replace("LOOKALIKE_SETTINGS: ", "")) from None

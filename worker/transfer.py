@@ -18,6 +18,12 @@ HEADER_BYTES = 65_536
 DRAIN_BYTES = 16_384
 """An error page or a redirect of this size is read to its end, so that its connection can be used again."""
 
+AUTHORITIES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Red Hat
+    "/etc/ssl/cert.pem",  # macOS, BSD
+)
+
 ABORT = -1
 """What a callback of libcurl returns to end the request."""
 
@@ -56,6 +62,22 @@ class Transfer:
     is_forgotten: bool = False
 
 
+def _authorities() -> str:
+    """Give the file of the authorities that this machine trusts; `SSL_CERT_FILE` names another.
+
+    The libcurl inside the wheel looks where the machine that built it has them.
+    """
+    found = ssl.get_default_verify_paths().cafile
+    return found or next((path for path in AUTHORITIES if Path(path).is_file()), AUTHORITIES[0])
+
+
+class _LentSocket(socket.socket):
+    """A socket that pycurl duplicates and drops: its own descriptor is closed at that moment."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Hand:
     """A libcurl handle, used for one request after another."""
 
@@ -82,11 +104,7 @@ class Hand:
         set_option(pycurl.OPENSOCKETFUNCTION, self._open_socket)
         set_option(pycurl.HEADERFUNCTION, self._take_header)
         set_option(pycurl.WRITEFUNCTION, self._take_body)
-        authorities = ssl.get_default_verify_paths()
-        if authorities.cafile is not None:
-            set_option(pycurl.CAINFO, authorities.cafile)
-        if authorities.capath is not None:
-            set_option(pycurl.CAPATH, authorities.capath)
+        set_option(pycurl.CAINFO, _authorities())
 
     def begin(self, transfer: Transfer, target: Target, addresses: tuple[str, ...]) -> None:
         """Prepare the request of `target`, whose host has these `addresses`."""
@@ -123,7 +141,7 @@ class Hand:
         except RefusedAddressError as error:
             self.refusal = error
             return int(pycurl.SOCKET_BAD)
-        return socket.socket(family, kind, protocol)
+        return _LentSocket(family, kind, protocol)
 
     def _take_header(self, line: bytes) -> int | None:
         assert self.transfer is not None  # noqa: S101  # for the type checker

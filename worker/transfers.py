@@ -7,6 +7,7 @@ transfer waits for room in memory must not count.
 
 import os
 import select
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -35,6 +36,9 @@ from worker.transfer import FetchLimits, Hand, Transfer
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 LATER = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+CUT_DURING_TLS = ("unexpected eof", "SSL_ERROR_SYSCALL", "reset by peer", "SSL_ERROR_ZERO_RETURN")
+"""How libcurl and OpenSSL tell that the network, not the peer's TLS, ended a handshake."""
+
 TICK_S = 0.2
 IDLE_CONNECTIONS = 128
 FILE_THREADS = 8
@@ -43,7 +47,7 @@ Ended = Callable[[Transfer, bytes | None, ImageError | None], None]
 
 
 class Transfers:
-    """Runs transfers; used by one thread, except `wake`, `call`."""
+    """Runs transfers; used by one thread, except for `call`."""
 
     def __init__(
         self,
@@ -62,6 +66,8 @@ class Transfers:
         self._active: dict[Transfer, None] = {}
         self._spare_hands: list[Hand] = []
         self._hands: dict[pycurl.Curl, Hand] = {}
+        self._lock = threading.Lock()
+        self._is_closed = False
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._file_threads = SideThreads(FILE_THREADS)
         self._timer_at: float | None = None
@@ -75,9 +81,11 @@ class Transfers:
         self._multi.setopt(pycurl.M_MAXCONNECTS, IDLE_CONNECTIONS)
 
     def call(self, call: Callable[[], None]) -> None:
-        """Have the loop run `call`; from any thread."""
-        self._calls.put(call)
-        os.eventfd_write(self._wake_fd, 1)
+        """Have the loop run `call`; from any thread. A lookup or a file may end after the loop was closed."""
+        with self._lock:
+            if not self._is_closed:
+                self._calls.put(call)
+                os.eventfd_write(self._wake_fd, 1)
 
     def start(self, transfer: Transfer) -> None:
         """Begin a transfer; `ended` is called once, here or later."""
@@ -130,6 +138,8 @@ class Transfers:
 
     def close(self) -> None:
         """Close all connections."""
+        with self._lock:
+            self._is_closed = True
         self.forget()
         for hand in self._spare_hands:
             hand.curl.close()
@@ -210,14 +220,14 @@ class Transfers:
             more, done, failed = self._multi.info_read()
             for curl in done:
                 self._finish(self._hands[curl], pycurl.E_OK)
-            for curl, code, _ in failed:
-                self._finish(self._hands[curl], code)
+            for curl, code, told in failed:
+                self._finish(self._hands[curl], code, told)
 
-    def _finish(self, hand: Hand, code: int) -> None:
+    def _finish(self, hand: Hand, code: int, told: str = "") -> None:
         transfer = hand.transfer
         assert transfer is not None and transfer.target is not None  # noqa: S101, PT018  # for the type checker
         target = transfer.target
-        is_cut = code != pycurl.E_OK and hand.curl.getinfo(pycurl.OS_ERRNO) != 0
+        is_cut = any(sign in told for sign in CUT_DURING_TLS)
         wish = hand.curl.getinfo(pycurl.RETRY_AFTER) if hand.status in LATER else 0
         self._take_hand(transfer)
         aborted_page = code == pycurl.E_WRITE_ERROR and not hand.is_success

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from producer import Producer
 from producer.server import connect
 from worker import __file__ as package_file
-from worker.commands.output import describe_alert, json_option, print_json
+from worker.commands.output import describe_alert, json_option, print_json, print_row, short_url
 from worker.embedded import IN_MEMORY, EmbeddedServer
 from worker.errors import ServiceError
 from worker.image_server import ImageServer
@@ -86,7 +86,7 @@ def demo(folder: Path | None, *, as_json: bool) -> None:
             done, moved_at = -1, time.monotonic()
             for stats, event in _follow(client, keys, interrupts, total=len(paths)):
                 if event is not None:
-                    print_json(event) if as_json else click.echo(describe_alert(event))
+                    print_json(event) if as_json else print_row(describe_alert(event, show_url=short_url))
                 if stats["images"] + stats["failures"] != done:
                     done, moved_at = stats["images"] + stats["failures"], time.monotonic()
                     progress.update(task, completed=done)

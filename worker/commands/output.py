@@ -1,7 +1,9 @@
 """How verbs speak: data on stdout, one JSON object a line with `--json`; everything else on stderr."""
 
 import json
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import click
@@ -9,10 +11,32 @@ from rich.console import Console
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 
+EXIT_STATUSES = """\b
+Exit status:
+  0 done; 2 wrong usage; 69 no server; 78 configuration; 130 interrupted"""
+
 
 def print_json(row: Mapping[str, Any]) -> None:
     """Print one object on a line of its own, at once, so that a pipe sees it."""
-    click.echo(json.dumps(row, ensure_ascii=False, separators=(",", ":")))
+    _print(_encode(row) + "\n")
+
+
+def print_long_json(row: Mapping[str, Any], *, name: str, values: Iterable[Any]) -> None:
+    """Print `row` and, as its last member `name`, a list of any length, which is never held as a whole."""
+    _print(_encode(row)[:-1] + f",{_encode(name)}:[")
+    for at, value in enumerate(values):
+        _print(("," if at else "") + _encode(value))
+    _print("]}\n")
+
+
+def print_row(text: str) -> None:
+    """Print a line for people: what strangers wrote into it cannot command the terminal."""
+    _print("".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text) + "\n")
+
+
+def note(text: str) -> None:
+    """Tell something beside the data, on stderr."""
+    click.echo(f"lookalike: {text}", err=True)
 
 
 def told() -> Console:
@@ -20,30 +44,25 @@ def told() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def shown() -> Console:
-    """Give the console for data that people read, on stdout."""
-    return Console(highlight=False, soft_wrap=True)
-
-
-def describe_alert(event: Mapping[str, Any]) -> str:
-    """Tell an alert in one or two lines: what the new image looks like, how near, seen when."""
+def describe_alert(event: Mapping[str, Any], *, show_url: Callable[[str], str]) -> str:
+    """Tell an alert in some lines: what the new image looks like, how near, seen when."""
     data = event["data"]
-    name = short_url(data["image"]["url"])
+    name = show_url(data["image"]["url"])
     lines = []
     if data["earlier_copies"]:
         latest = data["copies"][0]
-        times = "once" if data["earlier_copies"] == 1 else f"{data['earlier_copies']} times"
+        times = "once" if data["earlier_copies"] == 1 else f"{data['earlier_copies']:,} times"
         lines.append(
-            f"same hash, seen {times}, last {clock(latest['seen_at'])} as {short_url(latest['url'])}"
+            f"same hash, seen {times}, last {moment(latest['seen_at'])} as {show_url(latest['url'])}"
         )
     for match in data["matches"][:3]:
-        others = "" if match["images"] == 1 else f" and {match['images'] - 1} more"
+        others = "" if match["images"] == 1 else f" and {match['images'] - 1:,} more"
         lines.append(
-            f"distance {match['distance']}: {short_url(match['sample']['url'])}{others}, "
-            f"first seen {clock(match['first_seen_at'])}"
+            f"distance {match['distance']}: {show_url(match['sample']['url'])}{others}, "
+            f"first seen {moment(match['first_seen_at'])}"
         )
     if data["match_count"] > len(data["matches"][:3]):
-        lines.append(f"and {data['match_count'] - 3} more look-alikes")
+        lines.append(f"and {data['match_count'] - 3:,} more look-alikes")
     return f"{name} looks like\n" + "\n".join(f"    {line}" for line in lines)
 
 
@@ -52,6 +71,29 @@ def short_url(url: str) -> str:
     return url.partition("?")[0].rstrip("/").rpartition("/")[2] or url
 
 
-def clock(moment: str) -> str:
-    """Show the time of day of an RFC 3339 time, in UTC."""
-    return moment[11:19]
+def whole_url(url: str) -> str:
+    """Show all of a URL: who acts on what it shows needs all of it."""
+    return url
+
+
+def moment(rfc3339: str) -> str:
+    """Show an RFC 3339 time in UTC, to the second, as `2026-11-22 10:00:00`."""
+    return rfc3339[:19].replace("T", " ")
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number with its noun: `1 image`, `2,000 images`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _print(text: str) -> None:
+    try:
+        click.echo(text, nl=False)
+    except BrokenPipeError:
+        # Who reads has seen enough: that is no error. Python itself would complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(0) from None
+
+
+def _encode(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -7,6 +7,7 @@ import click
 
 from producer.server import REDIS_URL
 from worker.commands.session import find_settings
+from worker.settings import PREFIX
 
 
 @click.command(
@@ -25,7 +26,10 @@ def worker(concurrency: int | None) -> None:
     SIGTERM and Ctrl-C give back what is in flight within 3 seconds; a second one ends at once.
     """
     settings = find_settings()
+    # Those that depend on the folder in which the command was given.
     os.environ[REDIS_URL] = settings.redis_url.get_secret_value()
+    os.environ[f"{PREFIX}STATE_DIR"] = str(settings.state_dir)
+    os.environ[f"{PREFIX}CACHE_DIR"] = str(settings.cache_dir)
     from worker.app import app  # noqa: PLC0415 - the app reads its settings from the environment
 
     app.worker_main(

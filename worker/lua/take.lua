@@ -22,12 +22,14 @@ end
 for position = 2, #KEYS do
   local stream = KEYS[position]
   if want > 0 and lease > 0 then
-    local reply = on_group(stream, 'XAUTOCLAIM', stream, GROUP, consumer, lease, '0-0', 'COUNT', want)
-    for _, entry in ipairs(reply[2]) do
-      -- XAUTOCLAIM does not tell the delivery number.
-      local row = redis.call('XPENDING', stream, GROUP, entry[1], entry[1], 1)[1]
-      taken[#taken + 1] = {position - 2, entry[1], row[4], entry[2]}
-      want = want - 1
+    -- Not XAUTOCLAIM: it looks at ten entries for each one wanted, so that many held ones could hide an abandoned one.
+    local rows = on_group(stream, 'XPENDING', stream, GROUP, 'IDLE', lease, '-', '+', want)
+    for _, row in ipairs(rows) do
+      local entry = redis.call('XCLAIM', stream, GROUP, consumer, lease, row[1])[1]
+      if entry then
+        taken[#taken + 1] = {position - 2, entry[1], row[4] + 1, entry[2]}
+        want = want - 1
+      end
     end
   end
   if want > 0 then

@@ -1,0 +1,40 @@
+"""Programs that already speak Celery: their task becomes an image on the live lane."""
+
+import pytest
+from celery import Celery
+from conftest import wait_until
+
+from producer.urls import default_broker_url
+
+
+@pytest.fixture
+def foreign_app(server):
+    with Celery("somebody-else", broker=default_broker_url(server.url), set_as_current=False) as app:
+        yield app
+
+
+def test_a_task_sent_by_name_becomes_an_image(service, foreign_app, demo_images):
+    service.start_worker()
+
+    foreign_app.send_task(
+        "lookalike.enqueue",
+        [f"{demo_images.base_url}rocket.jpg"],
+        kwargs={"source": "sharechat"},
+        queue="lookalike.test",
+    )
+
+    assert service.wait_done(images=1)["images"] == 1
+
+
+def test_nonsense_in_the_queue_is_dropped_and_the_next_image_goes_on(service, foreign_app, demo_images):
+    service.start_worker()
+    send = foreign_app.send_task
+
+    send("lookalike.enqueue", ["not a URL"], queue="lookalike.test")
+    send("lookalike.enqueue", [], queue="lookalike.test")
+    send("somebody.elses.task", [1, 2], queue="lookalike.test")
+    send("lookalike.enqueue", [f"{demo_images.base_url}rocket.jpg"], queue="lookalike.test")
+
+    stats = service.wait_done(images=1)
+    assert (stats["images"], stats["failures"]) == (1, 0)
+    wait_until(lambda: "dropped" in service.log.read_text(), what="a word about the nonsense")

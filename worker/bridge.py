@@ -1,0 +1,75 @@
+"""The bridge for programs that already speak Celery: the task `lookalike.enqueue` becomes an entry of a stream.
+
+It runs on a thread in the parent of every worker, with a queue of its own: in a child it would wait behind a drain that
+lasts as long as a backlog does. A message is acknowledged when its image is accepted, so a worker that dies in between
+costs a repetition, which the image's id makes harmless.
+"""
+
+import logging
+import threading
+from typing import Any
+
+from kombu.connection import Connection
+from kombu.entity import Queue
+from kombu.messaging import Consumer
+from kombu.mixins import ConsumerMixin
+
+from producer.bridge import enqueue_image
+from producer.errors import InvalidMessageError, NotAcceptedError
+from producer.names import ENQUEUE_TASK
+from producer.queue import Producer
+
+logger = logging.getLogger(__name__)
+
+PREFETCH = 100
+TRY_AGAIN_AFTER_S = 1.0
+
+
+class Bridge(ConsumerMixin):
+    """Takes `lookalike.enqueue` from the broker and appends its image; reconnects by itself, for as long as it runs."""
+
+    def __init__(self, connection: Connection, producer: Producer) -> None:
+        self.connection = connection
+        self._producer = producer
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self.run, name="bridge", daemon=True)
+
+    def start(self) -> None:
+        """Begin, on a thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what was not acknowledged goes back to the queue."""
+        self.should_stop = True
+        self._stopped.set()
+        self._thread.join(timeout=2)
+        self._producer.close()
+
+    def get_consumers(self, consumer: type[Consumer], channel: object) -> list[Consumer]:  # noqa: ARG002 - kombu's
+        """Consume the bridge's queue."""
+        queue = Queue(self._producer.names.enqueue_queue)  # type: ignore[no-untyped-call]  # kombu has few types
+        return [consumer([queue], callbacks=[self._handle], accept=["json"], prefetch_count=PREFETCH)]
+
+    def on_connection_error(self, exc: Exception, interval: float) -> None:
+        """Say that the broker is away; kombu waits `interval` seconds before its next try."""
+        logger.warning("the bridge waits %s s for its broker: %s", interval, type(exc).__name__)
+
+    def _handle(self, body: Any, message: Any) -> None:  # noqa: ANN401 - whatever somebody has sent
+        if message.headers.get("task") != ENQUEUE_TASK:
+            logger.error("not a %s: dropped", ENQUEUE_TASK)
+            message.ack()
+            return
+        while not self._stopped.is_set():
+            try:
+                args, kwargs, _ = body
+                enqueue_image(self._producer, *args, **kwargs)
+            except NotAcceptedError as error:
+                logger.warning("the bridge waits: %s", error)
+                self._stopped.wait(TRY_AGAIN_AFTER_S)
+            except (InvalidMessageError, TypeError, ValueError) as error:
+                logger.error("%s breaks the contract and is dropped: %s", ENQUEUE_TASK, error)  # noqa: TRY400
+                message.ack()
+                return
+            else:
+                message.ack()
+                return

@@ -1,0 +1,134 @@
+"""`lookalike clusters`: the clusters by size, or one of them."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from worker.commands.moments import since_option, until_option
+from worker.commands.output import (
+    EXIT_STATUSES,
+    count,
+    json_option,
+    moment,
+    print_json,
+    print_long_json,
+    print_row,
+)
+from worker.commands.session import find_uuid, open_session
+from worker.gallery import Cluster, Gallery
+from worker.records import iso_time
+
+_PHASH = re.compile("[0-9a-fA-F]{16}")
+
+
+@click.group(
+    invoke_without_command=True,
+    epilog=f"""\b
+Examples:
+  lookalike clusters
+  lookalike clusters --min-size 5 --limit 100 --json
+  lookalike clusters --since 2026-11-01 --until 2026-11-07
+  lookalike clusters show 81d07fffe0611a85
+
+{EXIT_STATUSES}""",
+)
+@click.option(
+    "--min-size", type=click.IntRange(min=1), default=2, show_default=True, help="Images of a cluster."
+)
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Clusters at most; 0: all."
+)
+@since_option
+@until_option
+@json_option
+@click.pass_context
+def clusters(  # noqa: PLR0913 - one option each
+    context: click.Context,
+    *,
+    min_size: int,
+    limit: int,
+    since_ms: int | None,
+    until_ms: int | None,
+    as_json: bool,
+) -> None:
+    """List the clusters, images with the same hash, by size, each with its 20 latest URLs, latest first.
+
+    With --since or --until the list is that of an archive which holds nothing but the images seen in that time:
+    their number orders it, and dates and URLs are theirs.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    _, client, keys = open_session()
+    uuid = find_uuid(client, keys)
+    if uuid is None:
+        return
+    found: Iterable[Cluster]
+    if since_ms is None and until_ms is None and min_size > 1:
+        found = Gallery(client, keys=keys, uuid=uuid).largest(min_size=min_size, limit=limit or None)
+    else:
+        from worker.periods import Periods  # noqa: PLC0415 - numpy costs 0.1 s
+
+        periods = Periods(client, keys=keys, uuid=uuid)
+        period = periods.between(since_ms, until_ms)
+        found = periods.largest(period, min_size=min_size, limit=limit or None)
+    for cluster in found:
+        urls = [record.image.url for record in cluster.latest]
+        if as_json:
+            print_json({**_facts(cluster), "urls": urls})
+        else:
+            _print_cluster(cluster, urls)
+            if cluster.images > len(urls):
+                print_row(f"    and {cluster.images - len(urls):,} more")
+
+
+@clusters.command(
+    epilog=f"""\b
+Examples:
+  lookalike clusters show 81d07fffe0611a85
+  lookalike clusters show 81d07fffe0611a85 --json | jq -r '.urls[]'
+
+{EXIT_STATUSES.replace("0 done;", "0 done; 1 no image has this hash;")}"""
+)
+@click.argument("phash")
+@json_option
+@click.pass_context
+def show(context: click.Context, *, phash: str, as_json: bool) -> None:
+    """Show the cluster of the hash PHASH, 16 hex digits, with the URLs of all its images, latest first."""
+    if not _PHASH.fullmatch(phash):
+        raise click.UsageError(f"{phash!r} is no hash: a hash is 16 hex digits")
+    _, client, keys = open_session()
+    uuid = find_uuid(client, keys)
+    if uuid is None:
+        context.exit(1)
+    gallery = Gallery(client, keys=keys, uuid=uuid)
+    cluster = gallery.cluster(int(phash, 16))
+    if cluster is None:
+        raise click.ClickException(
+            f"no image has the hash {phash.lower()}: `lookalike search` finds near ones"
+        )
+    urls = (record.image.url for record in gallery.images_of(cluster))
+    if as_json:
+        print_long_json(_facts(cluster), name="urls", values=urls)
+    else:
+        _print_cluster(cluster, urls)
+
+
+def _facts(cluster: Cluster) -> dict[str, Any]:
+    return {
+        "phash": f"{cluster.phash:016x}",
+        "images": cluster.images,
+        "first_seen_at": iso_time(cluster.first.seen_at_ms),
+        "last_seen_at": iso_time(cluster.latest[0].seen_at_ms),
+    }
+
+
+def _print_cluster(cluster: Cluster, urls: Iterable[str]) -> None:
+    facts = _facts(cluster)
+    print_row(
+        f"{facts['phash']}  {count(cluster.images, 'image')}, "
+        f"{moment(facts['first_seen_at'])} to {moment(facts['last_seen_at'])}"
+    )
+    for url in urls:
+        print_row(f"    {url}")

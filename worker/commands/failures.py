@@ -1,0 +1,92 @@
+"""`lookalike failures`: what could not be done and why; and another try."""
+
+from itertools import islice
+
+import click
+
+from worker.archive import find_archive
+from worker.commands.output import EXIT_STATUSES, count, json_option, note, print_json, print_row
+from worker.commands.session import open_session
+from worker.errors import REASONS
+from worker.failures import read_failures, try_again
+from worker.scripts import Scripts
+
+UNREPEATABLE = "bad_entry"
+"""What no other try can mend: moved only where it is named."""
+
+
+@click.group(
+    invoke_without_command=True,
+    epilog=f"""\b
+Examples:
+  lookalike failures | head
+  lookalike failures --reason http_status --json | jq -r .url
+  lookalike failures retry --reason timed_out
+
+{EXIT_STATUSES}""",
+)
+@click.option("--reason", type=click.Choice(REASONS), help="Only those that failed for this reason.")
+@click.option("--limit", type=click.IntRange(min=0), default=0, help="Failures at most.  [default: all]")
+@json_option
+@click.pass_context
+def failures(context: click.Context, *, reason: str | None, limit: int, as_json: bool) -> None:
+    """List what could not be done and why, latest first. URLs are shown without query and user."""
+    if context.invoked_subcommand is not None:
+        return
+    _, client, keys = open_session()
+    for failure in islice(read_failures(client, keys, reason=reason), limit or None):
+        if as_json:
+            print_json(
+                {
+                    "entry": failure.entry_id,
+                    "id": failure.image_id,
+                    "url": failure.url,
+                    "reason": failure.reason,
+                    "detail": failure.detail,
+                    "attempts": failure.attempts,
+                }
+            )
+        else:
+            print_row(
+                f"{failure.entry_id}  {failure.reason}, {count(failure.attempts, 'attempt')}: {failure.detail}\n"
+                f"    {failure.url}"
+            )
+
+
+@failures.command(
+    epilog=f"""\b
+Examples:
+  lookalike failures retry 1763807000123-0
+  lookalike failures retry --reason timed_out
+  lookalike failures retry --all
+
+{EXIT_STATUSES.replace("0 done;", "0 done; 1 a named entry is no failure (any more);")}"""
+)
+@click.argument("entries", nargs=-1, metavar="[ENTRY]...")
+@click.option("--reason", type=click.Choice(REASONS), help="All that failed for this reason.")
+@click.option("--all", "everything", is_flag=True, help=f"All, but those with the reason {UNREPEATABLE}.")
+@click.pass_context
+def retry(context: click.Context, *, entries: tuple[str, ...], reason: str | None, everything: bool) -> None:
+    """Put failures back onto the backlog, as they were sent: by their `entry`, by reason, or all.
+
+    Each is moved in one step: it is never lost, nor twice there.
+    """
+    if bool(entries) + bool(reason) + everything != 1:
+        raise click.UsageError("name entries, or give --reason, or --all")
+    _, client, keys = open_session()
+    scripts = Scripts(client, keys=keys, uuid=find_archive(client, keys=keys))
+    named = entries or (
+        failure.entry_id
+        for failure in read_failures(client, keys, reason=reason)
+        if reason or failure.reason != UNREPEATABLE
+    )
+    moved = 0
+    missing: list[str] = []
+    for entry_id, is_moved in try_again(scripts, keys, named):
+        moved += is_moved
+        if entries and not is_moved:
+            missing.append(entry_id)
+    note(f"{count(moved, 'image')} put back onto the backlog")
+    if missing:
+        note(f"no failure: {', '.join(missing)}")
+        context.exit(1)

@@ -1,0 +1,129 @@
+"""`lookalike search`: what in the archive looks like a URL, a file or a hash."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from worker.commands.output import EXIT_STATUSES, count, json_option, moment, note, print_long_json, print_row
+from worker.commands.session import find_uuid, open_session
+from worker.errors import ImageError, TransientError
+from worker.events import Match, write_match
+from worker.settings import Settings
+
+TRY_LATER = 75
+_PHASH = re.compile("[0-9a-fA-F]{16}")
+_URL = re.compile("(?:https?|file)://", re.IGNORECASE)
+
+
+@click.command(
+    epilog=f"""\b
+Examples:
+  lookalike search https://example.org/photo.jpg
+  lookalike search photo.jpg --max-distance 6
+  lookalike search 81d07fffe0611a85 --json | jq -r '.matches[].sample.url'
+  curl -s https://example.org/photo.jpg | lookalike search -
+
+{
+        EXIT_STATUSES.replace("0 done;", "0 done, matches or not; 1 no image that can be hashed;").replace(
+            "69 no server;", "69 no server; 75 the URL may work later;"
+        )
+    }"""
+)
+@click.argument("what", metavar="URL|FILE|HASH")
+@click.option(
+    "--max-distance",
+    type=click.IntRange(0, 16),
+    default=10,
+    show_default=True,
+    help="Bits in which a look-alike may differ.",
+)
+@json_option
+@click.pass_context
+def search(context: click.Context, *, what: str, max_distance: int, as_json: bool) -> None:
+    """Find the clusters that look like a URL, a file (or - for stdin) or a hash of 16 hex digits, nearest first.
+
+    A URL is downloaded within the limits of a worker. An image with the very same hash has distance 0. Nothing is
+    recorded.
+    """
+    is_file = not _URL.match(what) and not _PHASH.fullmatch(what)
+    if is_file and what != "-" and not Path(what).is_file():
+        raise click.UsageError(
+            f"{what!r} is neither a file, nor a URL (http, https, file), nor a hash of 16 hex digits"
+        )
+    settings, client, keys = open_session()
+    uuid = find_uuid(client, keys)
+    try:
+        phash = int(what, 16) if _PHASH.fullmatch(what) else _hash(what, settings)
+    except ImageError as error:
+        note(f"{error.reason}: {error.detail}")
+        context.exit(TRY_LATER if isinstance(error, TransientError) else 1)
+
+    # Loaded here, once the arguments are good: numpy costs 0.1 s.
+    from worker.gallery import Gallery  # noqa: PLC0415
+    from worker.phash import has_low_information  # noqa: PLC0415
+    from worker.replica import Replica  # noqa: PLC0415
+    from worker.similar import find_similar  # noqa: PLC0415
+
+    images = 0
+    matches: Iterator[Match] = iter(())
+    replica = Replica(client, keys, cache_dir=settings.cache_dir)
+    try:
+        if uuid is not None:
+            gallery = Gallery(client, keys=keys, uuid=uuid)
+            own = gallery.cluster(phash, urls=1)
+            images = own.images if own is not None else 0
+            if not has_low_information(phash):
+                matches = find_similar(phash, replica=replica, gallery=gallery, max_distance=max_distance)
+        told = {"phash": f"{phash:016x}", "low_information": has_low_information(phash), "images": images}
+        if as_json:
+            print_long_json(told, name="matches", values=map(write_match, matches))
+        else:
+            _print_found(phash, images, matches, low_information=has_low_information(phash))
+    finally:
+        replica.close()
+
+
+def _hash(what: str, settings: Settings) -> int:
+    """Hash the image that `what` names.
+
+    Raises:
+        ImageError: It cannot be had, or not be hashed.
+    """
+    from worker.child import fetch_limits  # noqa: PLC0415 - libraries that a hash needs not
+    from worker.errors import TooLargeError  # noqa: PLC0415 - as above
+    from worker.fetch import Fetcher  # noqa: PLC0415 - as above
+    from worker.hashing import hash_image, warm_up  # noqa: PLC0415 - as above
+
+    warm_up()
+    if _URL.match(what):
+        body = Fetcher(fetch_limits(settings)).fetch(what)
+    else:
+        limit = settings.max_bytes
+        if what == "-":
+            body = sys.stdin.buffer.read(limit + 1)
+        else:
+            with Path(what).open("rb") as file:
+                body = file.read(limit + 1)
+        if len(body) > limit:
+            raise TooLargeError(f"more than {limit} bytes")
+    return hash_image(body, max_pixels=settings.max_pixels).phash
+
+
+def _print_found(phash: int, images: int, matches: Iterator[Match], *, low_information: bool) -> None:
+    same = "no image has this hash" if not images else f"{count(images, 'image')} with this hash"
+    print_row(f"{phash:016x}  {same}")
+    if low_information:
+        note("too little texture: such a picture is neither searched for nor found")
+        return
+    found = 0
+    for found, match in enumerate(map(write_match, matches), start=1):  # noqa: B007 - counted
+        print_row(
+            f"distance {match['distance']:>2}  {match['phash']}  {count(match['images'], 'image')}, "
+            f"{moment(match['first_seen_at'])} to {moment(match['last_seen_at'])}\n"
+            f"    {match['sample']['url']}"
+        )
+    if not found:
+        note("nothing looks like it")

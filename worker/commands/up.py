@@ -1,0 +1,118 @@
+"""`lookalike up`: everything on this machine, in one terminal."""
+
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from redis.exceptions import RedisError
+
+from producer.server import DATA_FOLDER, connect, show_server
+from worker.alert_log import AlertLog
+from worker.commands.output import (
+    EXIT_STATUSES,
+    describe_alert,
+    json_option,
+    moment,
+    note,
+    print_json,
+    print_row,
+    whole_url,
+)
+from worker.commands.session import embedded_settings, is_server_given, open_session
+from worker.embedded import DURABLE, EmbeddedServer
+from worker.errors import ServiceError
+from worker.interrupts import Interrupts
+from worker.keyspace import Keyspace
+from worker.processes import start_worker, stop_worker
+from worker.settings import PREFIX, Settings, load_settings
+from worker.statistics import read_status
+
+if TYPE_CHECKING:
+    import subprocess
+
+POLL_S = 0.1
+
+
+@click.command(
+    epilog=f"""\b
+Examples:
+  lookalike up
+  lookalike up --concurrency 4 --json > alerts.jsonl
+  LOOKALIKE_REDIS_URL=redis://localhost:6379/0 lookalike up
+
+{EXIT_STATUSES}; the worker's, where it ended first"""
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1, 256), help="Child processes.  [default: LOOKALIKE_CONCURRENCY, 2]"
+)
+@json_option
+@click.pass_context
+def up(context: click.Context, *, concurrency: int | None, as_json: bool) -> None:
+    """Run everything on this machine, in one terminal: logs on stderr, and alerts, as they come, on stdout.
+
+    Without LOOKALIKE_REDIS_URL an embedded server keeps its data in ./lookalike-data, where the other verbs find it
+    when they are used in the same folder. Ctrl-C and SIGTERM stop it in good order, and leave nothing running.
+    """
+    with Interrupts() as interrupts, ExitStack() as stack:
+        settings = _start_server(stack)
+        process = start_worker(
+            {
+                f"{PREFIX}REDIS_URL": settings.redis_url.get_secret_value(),
+                f"{PREFIX}STATE_DIR": str(settings.state_dir),
+                f"{PREFIX}CACHE_DIR": str(settings.cache_dir),
+            },
+            concurrency=concurrency or settings.concurrency,
+        )
+        stack.callback(stop_worker, process)
+        try:
+            _watch(settings, process, interrupts, as_json=as_json)
+        except click.Abort:
+            note("stopping")
+            if interrupts.number == signal.SIGINT:
+                raise
+        else:
+            context.exit(process.returncode if process.returncode > 0 else ServiceError.exit_status)
+
+
+def _start_server(stack: ExitStack) -> Settings:
+    """Start the embedded server unless another one is given; tell where it is."""
+    if is_server_given():
+        settings, client, _ = open_session()
+        client.close()
+    else:
+        settings = load_settings(**embedded_settings(Path(DATA_FOLDER)))
+        server = stack.enter_context(EmbeddedServer(Path(DATA_FOLDER), config=DURABLE))
+        note(f"an embedded server keeps its data in {server.folder}")
+    return settings
+
+
+def _watch(
+    settings: Settings, process: "subprocess.Popen[bytes]", interrupts: Interrupts, *, as_json: bool
+) -> None:
+    """Print each alert as it comes, until a signal comes (click.Abort) or the worker ends."""
+    url = settings.redis_url.get_secret_value()
+    keys = Keyspace(settings.archive)
+    with connect(url) as client:
+        log = AlertLog(client, keys=keys)
+        position = log.end()
+        is_ready = is_away = False
+        while not interrupts.wait(lambda: process.poll() is not None, timeout_s=POLL_S):
+            try:
+                for alert in log.read(position):
+                    position = alert.entry_id
+                    if as_json:
+                        print_json(alert.event)
+                    else:
+                        told = describe_alert(alert.event, show_url=whole_url)
+                        print_row(f"{moment(alert.event['time'])}  {told}")
+                if not is_ready and read_status(client, keys)["workers"]:
+                    is_ready = True
+                    note(f"ready at {show_server(url)}: `lookalike enqueue` sends images, Ctrl-C stops")
+                is_away = False
+            except (RedisError, OSError) as error:
+                if not is_away:
+                    note(f"the server is away ({type(error).__name__}); waiting for it")
+                is_away = True
+    note(f"the worker ended with status {process.returncode}")
