@@ -1,5 +1,6 @@
 """Puts images to look at onto the service's streams: `from producer import Producer`."""
 
+from producer.aio import AsyncProducer
 from producer.errors import (
     ArchiveFullError,
     InvalidMessageError,
@@ -13,6 +14,7 @@ from producer.queue import Producer
 
 __all__ = [
     "ArchiveFullError",
+    "AsyncProducer",
     "ImageMessage",
     "InvalidMessageError",
     "NotAcceptedError",

@@ -1,5 +1,6 @@
 """`lookalike enqueue`: the producer's command."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +85,8 @@ def enqueue(**given: Any) -> None:  # noqa: ANN401 - click has checked them
     redis://localhost:6379/0; the archive is LOOKALIKE_ARCHIVE.
     """
     arguments = Arguments(**given)
-    context = click.get_current_context()
     sources = _find_sources(arguments)
-    context.exit(run_dry(arguments, sources) if arguments.dry_run else run(arguments, sources))
+    sys.exit(run_dry(arguments, sources) if arguments.dry_run else run(arguments, sources))
 
 
 def _find_sources(arguments: Arguments) -> list[Source]:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from producer.checkpoint import Checkpoint
 from producer.errors import InvalidMessageError, NotAcceptedError
+from producer.interrupts import hold_interrupt
 from producer.mapping import FieldMapping
 from producer.messages import ImageMessage
 from producer.names import OpenLane
@@ -152,20 +153,23 @@ class Run:
         return []
 
     def _flush(self, source: Source, position: Position) -> None:
-        batch, self._batch = self._batch, []
-        waiting = self._append(batch) if batch else 0
-        self._rejects.flush()
-        self._checkpoint.save(source, position)
+        counts = self._checkpoint.counts
+        batch: Sequence[ImageMessage] = self._batch
+        self._batch = []
+        if batch and self._options.skips_known:
+            unknown = self._sink.drop_known(batch)
+            counts.known += len(batch) - len(unknown)
+            batch = unknown
+        self._pace.wait(len(batch))
+        with hold_interrupt():  # what is accepted is also counted and noted
+            waiting = self._append(batch) if batch else 0
+            self._rejects.flush()
+            self._checkpoint.save(source, position)
         self._reporter.advance(source)
         self._hold_back(waiting)
 
     def _append(self, batch: Sequence[ImageMessage]) -> int:
         counts = self._checkpoint.counts
-        if self._options.skips_known:
-            unknown = self._sink.drop_known(batch)
-            counts.known += len(batch) - len(unknown)
-            batch = unknown
-        self._pace.wait(len(batch))
         try:
             waiting = self._sink.append(batch, lane=self._options.lane)
         except NotAcceptedError as error:

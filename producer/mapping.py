@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -11,8 +12,6 @@ from producer.messages import ImageMessage
 
 URL_FIELDS = ("url", "image_url", "image_urls")
 """Names under which a row may have its URL; the last may be a list, as Scrapy writes it."""
-
-_FIELDS = tuple(ImageMessage.model_fields)
 
 
 @dataclass(frozen=True)
@@ -51,11 +50,9 @@ class FieldMapping:
         Raises:
             InvalidMessageError: One of them breaks the contract.
         """
-        if values.keys() == {"url"} and not self.names and not self.base_url and self.source is None:
-            return [ImageMessage.build(url=values["url"])]
         self._check_unknown(values)
         urls = self._urls(values)
-        fields = {name: self._value(values, name) for name in _FIELDS if name != "url"}
+        fields = {name: _value(values.get(source)) for name, source in self._sources.items()}
         fields["meta"] = self._meta(values, fields["meta"])
         if fields["source"] is None:
             fields["source"] = self.source
@@ -69,25 +66,30 @@ class FieldMapping:
         given = {name: value for name, value in fields.items() if value is not None}
         return [ImageMessage.build(url=self._complete(url), **given) for url in urls]
 
-    @property
+    @cached_property
     def _url_names(self) -> Sequence[str]:
         return (self.names["url"],) if "url" in self.names else URL_FIELDS
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        """Every name that a row may have."""
+        return frozenset({*self._sources.values(), *self._url_names, *self.meta_names})
+
+    @cached_property
+    def _sources(self) -> dict[str, str]:
+        """The row's name of each of the contract's, but for the URL."""
+        return {name: self.names.get(name, name) for name in ImageMessage.model_fields if name != "url"}
 
     def _check_unknown(self, names: Mapping[str, Any] | Sequence[str]) -> None:
         if self.ignores_unknown:
             return
-        known = {self.names.get(name, name) for name in _FIELDS} | {*self._url_names, *self.meta_names}
         for name in names:
-            if name not in known:
+            if name not in self._known:
                 raise InvalidMessageError(
                     f"unknown field {name[:60]!r}: keep it with --meta-field, "
                     f"or leave out all such fields with --ignore-unknown",
                     field=name,
                 )
-
-    def _value(self, values: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - the message checks it
-        value = values.get(self.names.get(name, name))
-        return None if value == "" else value
 
     def _urls(self, values: Mapping[str, Any]) -> list[Any]:
         given = {name: values[name] for name in self._url_names if values.get(name) not in (None, "", [])}
@@ -127,3 +129,7 @@ class FieldMapping:
             except (ValueError, RecursionError):
                 return meta
         return {**(meta or {}), **collected} if meta is None or isinstance(meta, dict) else meta
+
+
+def _value(value: Any) -> Any:  # noqa: ANN401 - the message checks it
+    return None if value == "" else value

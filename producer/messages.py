@@ -123,6 +123,11 @@ class ImageMessage(BaseModel):
         return self.id if self.id is not None else derived_id(self.url)
 
 
+def build_message(**values: object) -> ImageMessage:
+    """Make a message of the values that are not None, or raise InvalidMessageError."""
+    return ImageMessage.build(**{name: value for name, value in values.items() if value is not None})
+
+
 def _explain(error: ValidationError) -> NoReturn:
     """Raise the first problem as an `InvalidMessageError`, in the words of the check that found it."""
     problem = error.errors(include_url=False, include_input=False)[0]

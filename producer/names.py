@@ -29,6 +29,12 @@ WAKE_EXPIRES_S = 60
 _ARCHIVE = re.compile(r"[a-z0-9-]{1,40}")
 
 
+def check_lane(lane: str) -> None:
+    """Raise ValueError where `lane` is not one that producers append to."""
+    if lane not in OPEN_LANES:
+        raise ValueError(f"lane {lane!r} is not one of {', '.join(OPEN_LANES)}")
+
+
 class Names:
     """The keys of one archive that producers touch, and the queue that wakes its workers.
 

@@ -71,9 +71,11 @@ class PlainTeller(Teller):
         self._counts = counts
         self._before = counts.accepted
         self._told_at = time.monotonic()
+        self._is_held_back = False
 
     def advance(self, source: Source) -> None:
         """Tell how far the run has come, if it is time."""
+        self._is_held_back = False
         now = time.monotonic()
         passed_s = now - self._told_at
         if passed_s < TELL_EVERY_S:
@@ -86,8 +88,9 @@ class PlainTeller(Teller):
         self._before, self._told_at = self._counts.accepted, now
 
     def hold_back(self, waiting: int) -> None:
-        """Tell why nothing is sent, if it is time."""
-        if time.monotonic() - self._told_at >= TELL_EVERY_S:
+        """Tell why nothing is sent, at once and then if it is time."""
+        if not self._is_held_back or time.monotonic() - self._told_at >= TELL_EVERY_S:
+            self._is_held_back = True
             self._told_at = time.monotonic()
             self.tell(f"held back: {waiting:,} images wait in the lane")
 

@@ -1,24 +1,21 @@
 """Appends images to the archive's streams and makes sure that somebody is awake to look at them."""
 
-import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from redis.exceptions import ResponseError
 
 from producer.append import OUTAGES, Batch
 from producer.backpressure import MemoryWatch
 from producer.errors import InvalidMessageError, NotAcceptedError
-from producer.messages import ImageMessage
-from producer.names import OPEN_LANES, Names, OpenLane
+from producer.messages import ImageMessage, build_message
+from producer.names import Names, OpenLane, check_lane
 from producer.server import connect
 from producer.urls import default_broker_url
-
-if TYPE_CHECKING:
-    from celery import Celery
+from producer.waker import Waker
 
 BATCH = 1000
 """Messages of one round trip, and the most that is held back while the server is away."""
@@ -51,11 +48,9 @@ class Producer:
         """Connect to nothing yet; raise ValueError where a URL or the archive's name cannot be used."""
         self.names = Names(archive)
         self.server = connect(redis_url)
-        self._broker_url = broker_url or default_broker_url(redis_url)
+        self._waker = Waker(self.names, broker_url or default_broker_url(redis_url))
         self._patience_s = patience_s
         self._memory = MemoryWatch()
-        self._app: Celery | None = None
-        self._app_lock = threading.Lock()
 
     def send(  # noqa: PLR0913 - the contract's fields
         self,
@@ -76,15 +71,7 @@ class Producer:
             NotAcceptedError: The server is away, full, or refuses; the subclass says which.
         """
         message = build_message(
-            {
-                "url": url,
-                "id": id,
-                "source": source,
-                "scraped_at": scraped_at,
-                "page_url": page_url,
-                "meta": meta,
-                "phash": phash,
-            }
+            url=url, id=id, source=source, scraped_at=scraped_at, page_url=page_url, meta=meta, phash=phash
         )
         self.append([message], lane=lane)
         return message.image_id
@@ -111,6 +98,10 @@ class Producer:
                 raise problem
         return accepted
 
+    def prepare(self) -> None:
+        """Load what the first wake-up needs, so that no image waits for it."""
+        self._waker.prepare()
+
     def count_waiting(self, lane: OpenLane, *, patience_s: float | None = None) -> int:
         """Count the entries of a lane, those being worked on included.
 
@@ -132,8 +123,7 @@ class Producer:
         Raises:
             NotAcceptedError: The server is away, full, or refuses; the subclass says which.
         """
-        if lane not in OPEN_LANES:
-            raise ValueError(f"lane {lane!r} is not one of {', '.join(OPEN_LANES)}")
+        check_lane(lane)
         batch = Batch(messages, patience_s=self._patience_s)
         while batch.remaining:
             try:
@@ -147,7 +137,7 @@ class Producer:
                 time.sleep(batch.note_outage(problem))
                 continue
             if batch.note_replies(replies):
-                self._send_wake_up()
+                self._waker.send()
             if batch.remaining:
                 time.sleep(batch.note_outage())
         return batch.waiting
@@ -193,20 +183,6 @@ class Producer:
             except ResponseError:
                 self._memory.note_forbidden()
 
-    def _send_wake_up(self) -> None:
-        # Celery is loaded by the first wake-up, not by the import: a dry run and `--help` never need it.
-        from producer.wake import make_celery_app, send_wake_up  # noqa: PLC0415
-
-        with self._app_lock:
-            if self._app is None:
-                self._app = make_celery_app(self._broker_url, self.names)
-        send_wake_up(self.names, self._app)
-
-
-def build_message(values: Mapping[str, Any]) -> ImageMessage:
-    """Make a message of the values that are not None, or raise InvalidMessageError."""
-    return ImageMessage.build(**{name: value for name, value in values.items() if value is not None})
-
 
 def batches(messages: Iterable[Sendable]) -> Iterable[tuple[list[ImageMessage], InvalidMessageError | None]]:
     """Cut `messages` into checked batches; the last one comes with the error that ended it, if one did."""
@@ -227,4 +203,4 @@ def batches(messages: Iterable[Sendable]) -> Iterable[tuple[list[ImageMessage], 
 def _as_message(given: Sendable) -> ImageMessage:
     if isinstance(given, ImageMessage):
         return given
-    return build_message({"url": given} if isinstance(given, str) else given)
+    return build_message(url=given) if isinstance(given, str) else build_message(**given)

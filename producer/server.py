@@ -6,6 +6,8 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -89,4 +91,14 @@ def connect(redis_url: str) -> "redis.Redis":
     """
     return redis.Redis.from_url(
         redis_url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0)
+    )
+
+
+def connect_async(redis_url: str) -> "redis.asyncio.Redis":
+    """Give the same for asyncio."""
+    return redis.asyncio.Redis.from_url(
+        redis_url,
+        socket_timeout=TIMEOUT_S,
+        socket_connect_timeout=TIMEOUT_S,
+        retry=AsyncRetry(NoBackoff(), 0),
     )

@@ -48,6 +48,7 @@ def run(arguments: Arguments, sources: Sequence[Source]) -> int:
     with producer:
         try:
             producer.count_waiting(arguments.lane, patience_s=FIRST_PATIENCE_S)
+            producer.prepare()
             _send(arguments, sources, producer, checkpoint)
             problem, status = "", PARTIAL if counts.bad else 0
         except NotAcceptedError as error:

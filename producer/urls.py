@@ -1,7 +1,7 @@
 """What a URL may be, and how it is shown: URLs carry secrets, so messages show scheme, host and path only."""
 
 import re
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 SCHEMES = ("http", "https", "file")
 MAX_URL_LENGTH = 8192
@@ -63,11 +63,13 @@ def _check_unusual_url(url: str) -> None:
 def default_broker_url(redis_url: str) -> str:
     """Give kombu's URL of the database after that of `redis_url`, on the same server.
 
-    A unix socket (`unix:///path?db=0`) becomes kombu's `redis+socket:///path?virtual_host=1`.
+    A unix socket (`unix:///path?db=0`) becomes kombu's `redis+socket:///path?virtual_host=1`. Raises ValueError
+    where the database is no number.
     """
     parts = urlsplit(redis_url)
+    options = dict(parse_qsl(parts.query))
+    given = options.pop("db", None)
     if parts.scheme == "unix":
-        options = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
-        return f"redis+socket://{parts.path}?virtual_host={int(options.get('db', '0')) + 1}"
-    database = int(parts.path.strip("/") or 0)
-    return urlunsplit(parts._replace(path=f"/{database + 1}"))
+        return f"redis+socket://{parts.netloc}{parts.path}?virtual_host={int(given or 0) + 1}"
+    database = int(given if given is not None else parts.path.strip("/") or 0)
+    return urlunsplit(parts._replace(path=f"/{database + 1}", query=urlencode(options)))

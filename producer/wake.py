@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 WAKE_TIMEOUT_S = 1.0
 """Seconds that sending one wake-up may take."""
 
+_IMPATIENT = {
+    "max_retries": 0,
+    "socket_connect_timeout": WAKE_TIMEOUT_S / 2,
+    "socket_timeout": WAKE_TIMEOUT_S / 2,
+}
+"""kombu's options for it, of whichever app: it waits for ever by default."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -24,12 +31,6 @@ def make_celery_app(broker_url: str, names: Names) -> Celery:
     app = Celery("lookalike-producer", broker=broker_url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],
-        broker_connection_timeout=WAKE_TIMEOUT_S,
-        broker_transport_options={
-            "max_retries": 0,
-            "socket_connect_timeout": WAKE_TIMEOUT_S / 2,
-            "socket_timeout": WAKE_TIMEOUT_S / 2,
-        },
         task_default_queue=names.queue,
         task_ignore_result=True,
         task_serializer="json",
@@ -55,7 +56,9 @@ def send_wake_up(names: Names, app: Celery) -> bool:
     # A connection of its own: wake-ups are rare, and a pooled one outlives a fork or the broker's restart.
     # The app's own URL: Celery would let CELERY_BROKER_URL of the surrounding program override it.
     try:
-        with app.connection_for_write(app.conf["broker_url"]) as connection:
+        with app.connection_for_write(
+            app.conf["broker_url"], connect_timeout=WAKE_TIMEOUT_S, transport_options=_IMPATIENT
+        ) as connection:
             app.send_task(
                 DRAIN_TASK,
                 connection=connection,

@@ -3,13 +3,15 @@
 import shutil
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import redis
+from command import Command
+from filled_archive import FilledArchive
+from waiting import wait_until
 
 from producer import Producer
 from producer.server import connect
@@ -25,16 +27,6 @@ from worker.statistics import read_stats, read_status
 
 DEMO_FOLDER = Path(__file__).parent.parent / "demo"
 ARCHIVE = "test"
-Deadline = Callable[..., None]
-
-
-def wait_until(condition: Callable[[], object], *, timeout_s: float = 20.0, what: str = "") -> None:
-    """Wait until `condition` holds, or fail with `what` never came."""
-    end = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > end:
-            pytest.fail(f"never came in {timeout_s} s: {what or condition}")
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="session")
@@ -158,3 +150,20 @@ def own_service(own_server: EmbeddedServer, tmp_path: Path) -> Iterator[Service]
     """A service without a worker yet, on a server that the test may kill."""
     with ExitStack() as stack:
         yield Service(own_server, tmp_path, stack)
+
+
+@pytest.fixture(scope="session")
+def archive() -> Iterator[FilledArchive]:
+    """An archive of the demo images for many tests, none of which changes it; its worker has ended."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lookalike-test-")))
+        server = stack.enter_context(EmbeddedServer(home / "data", config=IN_MEMORY))
+        filled = FilledArchive(server, home, stack)
+        filled.fill(home / "worker.log")
+        yield filled
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """The command `lookalike` in an empty folder, with no setting."""
+    return Command(tmp_path, {})

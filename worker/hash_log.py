@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from redis.connection import ConnectionInterface
 
 from worker.errors import ServiceError
+from worker.index_cache import compute_seal
 from worker.keyspace import SEGMENT_ROWS, Keyspace
 
 ROW_BYTES = 8
@@ -88,6 +89,15 @@ class LogConnection:
                 f"{keys[0]} holds {len(data)} bytes from row {row} on, the counter says {reading.rows} rows"
             )
         return reading
+
+    def read_segment(self, number: int, seal: bytes) -> NDArray[np.uint64]:
+        """Read a full segment and check it against its seal."""
+        hashes = self.read(number * SEGMENT_ROWS).hashes
+        if compute_seal(hashes) != seal:
+            raise LogDamagedError(
+                f"segment {number} of the log does not have the seal that the server holds for it"
+            )
+        return hashes
 
 
 class HashLog:

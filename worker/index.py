@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from worker.pieces import Hits, Piece, join
 
 MAX_DISTANCE = 16
 """The largest distance that can be searched, in bits."""
@@ -14,37 +15,8 @@ Matches = tuple[NDArray[np.uint64], NDArray[np.uint8]]
 """The distinct hashes near one query, nearest first and then by value, and their distances."""
 
 
-class Hits(NamedTuple):
-    """What one piece found: parallel arrays, in any order."""
-
-    query: NDArray[np.intp]
-    hash: NDArray[np.uint64]
-    distance: NDArray[np.uint8]
-
-
-class Piece(Protocol):
-    """Some consecutive rows of the log, ready to be searched."""
-
-    def find(self, queries: NDArray[np.uint64], *, max_distance: int, before: NDArray[np.int64]) -> Hits:
-        """Find the rows near each query whose number is below its horizon."""
-
-
-class FlatRows:
-    """Rows in log order, searched one by one: the open segment, and segments that no run covers yet."""
-
-    def __init__(self, hashes: NDArray[np.uint64], *, first_row: int) -> None:
-        self.hashes = hashes
-        self.first_row = first_row
-
-    def find(self, queries: NDArray[np.uint64], *, max_distance: int, before: NDArray[np.int64]) -> Hits:
-        """Scan all rows below each query's horizon."""
-        found = []
-        for number, (query, horizon) in enumerate(zip(queries, before.tolist(), strict=True)):
-            rows = self.hashes[: max(0, horizon - self.first_row)]
-            distances = np.bitwise_count(rows ^ query)
-            near = np.flatnonzero(distances <= max_distance)
-            found.append(Hits(np.full(len(near), number, dtype=np.intp), rows[near], distances[near]))
-        return join(found)
+_NO_HORIZON = np.iinfo(np.int64).max
+_FEW_HITS = 64
 
 
 class HammingIndex:
@@ -63,26 +35,50 @@ class HammingIndex:
         """
         if not 0 <= max_distance <= MAX_DISTANCE:
             raise ValueError(f"max_distance {max_distance}: use 0 to {MAX_DISTANCE}")
-        if before is None:
-            before = np.full(len(queries), np.iinfo(np.int64).max)
-        hits = join([piece.find(queries, max_distance=max_distance, before=before) for piece in self.pieces])
-        return _rank(hits, len(queries))
+        if not len(queries):
+            return []
+        lowest = _NO_HORIZON if before is None else int(before.min(initial=_NO_HORIZON))
+        found = []
+        for piece in self.pieces:
+            if before is None or lowest >= piece.end_row:
+                found.append(piece.find(queries, max_distance=max_distance))
+            elif len(queries) > 1 or lowest > piece.first_row:
+                found.append(piece.find_before(queries, before, max_distance=max_distance))
+        return _rank(join(found), queries)
 
 
-def join(found: Sequence[Hits]) -> Hits:
-    """Put several findings behind each other."""
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        return Hits(np.empty(0, np.intp), np.empty(0, np.uint64), np.empty(0, np.uint8))
-    return Hits(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
+def _rank(hits: Hits, queries: NDArray[np.uint64]) -> list[Matches]:
+    if len(hits.hash) <= _FEW_HITS:
+        return _rank_few(hits, len(queries))
+    if len(queries) == 1:
+        return [_rank_one(hits.hash, queries[0])]
+    order = hits.query.argsort(kind="stable")
+    bounds = hits.query.searchsorted(np.arange(len(queries) + 1), sorter=order).tolist()
+    hashes = hits.hash.take(order)
+    return [
+        _rank_one(hashes[begin:end], query)
+        for query, (begin, end) in zip(queries, pairwise(bounds), strict=True)
+    ]
 
 
-def _rank(hits: Hits, queries: int) -> list[Matches]:
-    order = np.lexsort((hits.hash, hits.distance, hits.query))
-    query, hashes, distances = hits.query[order], hits.hash[order], hits.distance[order]
-    is_new = np.ones(len(order), dtype=bool)
-    is_new[1:] = (hashes[1:] != hashes[:-1]) | (query[1:] != query[:-1])
-    query, hashes, distances = query[is_new], hashes[is_new], distances[is_new]
-    bounds = np.searchsorted(query, np.arange(queries + 1))
-    return [(hashes[begin:end], distances[begin:end]) for begin, end in pairwise(bounds.tolist())]
+def _rank_one(hashes: NDArray[np.uint64], query: np.uint64) -> Matches:
+    hashes = np.sort(hashes)
+    is_new = np.ones(len(hashes), dtype=bool)
+    np.not_equal(hashes[1:], hashes[:-1], out=is_new[1:])
+    hashes = hashes[is_new]
+    distances = np.bitwise_count(hashes ^ query)
+    order = distances.argsort(kind="stable")
+    return hashes.take(order), distances.take(order)
+
+
+def _rank_few(hits: Hits, queries: int) -> list[Matches]:
+    """Do the same for few hits without numpy, whose fixed cost would be the larger part."""
+    ranked: list[tuple[list[int], list[int]]] = [([], []) for _ in range(queries)]
+    found = zip(hits.query.tolist(), hits.distance.tolist(), hits.hash.tolist(), strict=True)
+    for query, distance, phash in sorted(set(found)):
+        ranked[query][0].append(phash)
+        ranked[query][1].append(distance)
+    return [
+        (np.array(hashes, dtype=np.uint64), np.array(distances, dtype=np.uint8))
+        for hashes, distances in ranked
+    ]

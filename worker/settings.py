@@ -167,8 +167,8 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
-        told = "; ".join(
-            f"{PREFIX}{'_'.join(str(part) for part in problem['loc'][:1]).upper() or 'settings'}: {problem['msg'].removeprefix('Value error, ')}"
-            for problem in error.errors(include_input=False, include_url=False)
-        )
-        raise ConfigurationError(told.replace("LOOKALIKE_SETTINGS: ", "")) from None
+        told = []
+        for problem in error.errors(include_input=False, include_url=False):
+            name = "".join(f"{PREFIX}{part}".upper() + ": " for part in problem["loc"][:1])
+            told.append(name + problem["msg"].removeprefix("Value error, "))
+        raise ConfigurationError("; ".join(told)) from None

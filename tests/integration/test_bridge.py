@@ -2,7 +2,7 @@
 
 import pytest
 from celery import Celery
-from conftest import wait_until
+from waiting import wait_until
 
 from producer.urls import default_broker_url
 

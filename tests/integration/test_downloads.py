@@ -8,8 +8,8 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
-from conftest import wait_until
 from scripted_host import ScriptedHost, answer
+from waiting import wait_until
 
 from worker import hosts
 from worker.downloads import PARKED_LIMIT, Arrival, Downloads
