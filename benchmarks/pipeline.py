@@ -13,8 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import bench_checks as checks
 from bench_bare import run_bare, run_hash_only
+from bench_checks import CHECKS
 from bench_host import Host, run_host
 from bench_images import CACHE, make_images
 from bench_naive import run_naive
@@ -163,8 +163,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--systems", default="decode_and_hash,bare,lookalike,naive")
     parser.add_argument("--host", choices=["nginx", "asyncio"], help="the image host (nginx if installed)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    for name, told in checks.CHECKS.items():
-        parser.add_argument(f"--{name}", nargs="?", const=checks.DEFAULTS[name], type=float, help=told)
+    for name, (_, default, told) in CHECKS.items():
+        parser.add_argument(f"--{name}", nargs="?", const=default, type=float, help=told)
     return parser.parse_args()
 
 
@@ -176,13 +176,13 @@ def main() -> None:
         bench = Bench(options, home)
         asked = {
             name: value
-            for name in checks.CHECKS
+            for name in CHECKS
             if (value := getattr(options, name.replace("-", "_"))) is not None
         }
         if not asked:
             bench.compare()
         for name, value in asked.items():
-            checks.run(name, bench, value)
+            CHECKS[name][0](bench, value)
 
 
 if __name__ == "__main__":
