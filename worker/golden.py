@@ -13,12 +13,13 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def golden_images() -> dict[str, bytes]:
-    """Draw the golden images, by name."""
+    """Draw the golden images, by name: those whose bits would move first with another Pillow, numpy or scipy."""
     images = {
         "rgb-odd": Image.fromarray(_texture(211, 157, 3, seed=1), "RGB"),
         "rgb-large": Image.fromarray(_texture(640, 480, 3, seed=2), "RGB"),
         "grey-tiny": Image.fromarray(_texture(9, 7, 1, seed=3)[:, :, 0], "L"),
         "grey-wide": Image.fromarray(_texture(1000, 20, 1, seed=4)[:, :, 0], "L"),
+        "grey-tall": Image.fromarray(_texture(150, 700, 1, seed=9)[:, :, 0], "L"),
         "rgba": Image.fromarray(_texture(120, 90, 4, seed=5), "RGBA"),
         "grey-alpha": Image.fromarray(_texture(64, 64, 2, seed=6), "LA"),
         "palette": Image.fromarray(_texture(100, 60, 3, seed=7), "RGB").quantize(

@@ -70,6 +70,11 @@ def hash_image(body: bytes, *, max_pixels: int) -> HashedImage:
         BrokenImageError: The bytes begin like an image and cannot be decoded to the end of its first frame.
         UnhashableError: The decoded image cannot be turned into luma.
     """
+    return hash_digested(body, sha256(body).digest(), max_pixels=max_pixels)
+
+
+def hash_digested(body: bytes, digest: bytes, *, max_pixels: int) -> HashedImage:
+    """Do what `hash_image` does, where the SHA-256 of `body` is known."""
     if not body:
         raise EmptyBodyError("no byte in the body")
     # Pillow keeps its limits in variables that any import may set; they must not decide about an image.
@@ -80,7 +85,7 @@ def hash_image(body: bytes, *, max_pixels: int) -> HashedImage:
     try:
         phash = compute_phash(image)
     except MemoryError:
-        raise TooLargeError(f"{width} x {height} pixels do not fit into memory") from None
+        raise TooLargeError(f"{width} x {height} pixels do not fit into the memory of a worker") from None
     except (ValueError, OSError) as error:
         raise UnhashableError(f"mode {image.mode} has no luma: {_told(error)}") from None
     return HashedImage(
@@ -89,7 +94,7 @@ def hash_image(body: bytes, *, max_pixels: int) -> HashedImage:
         height=height,
         format="JPEG" if image.format == "MPO" else image.format or "",
         low_information=has_low_information(phash),
-        sha256=sha256(body).digest(),
+        sha256=digest,
     )
 
 
@@ -114,10 +119,10 @@ def golden_hashes() -> dict[str, str]:
 def _decode(body: bytes, *, max_pixels: int) -> Image.Image:
     """Open and load the first frame."""
     try:
+        if body[8:12] == b"WEBP":
+            _check_size(*webp_size(body), max_pixels=max_pixels)
         image = Image.open(BytesIO(body), formats=_formats())
-        width, height = image.size
-        if width * height > max_pixels:
-            raise TooLargeError(f"{width} x {height} pixels: at most {max_pixels}")
+        _check_size(*image.size, max_pixels=max_pixels)
         image.load()
     except TooLargeError:
         raise
@@ -128,6 +133,27 @@ def _decode(body: bytes, *, max_pixels: int) -> Image.Image:
             raise NotAnImageError("the bytes begin like no image that is decoded") from None
         raise BrokenImageError(f"cannot be decoded: {_told(error)}") from None
     return image
+
+
+def _check_size(width: int, height: int, *, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise TooLargeError(f"{width} x {height} pixels: at most {max_pixels}")
+
+
+def webp_size(body: bytes) -> tuple[int, int]:
+    """Read width and height off a WebP header (RFC 9649), 0 where it is broken.
+
+    Pillow's decoder allocates its canvas, up to 2 GB, when the file is opened.
+    """
+    kind = body[12:16]
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(body[24:27], "little"), 1 + int.from_bytes(body[27:30], "little")
+    if kind == b"VP8L" and body[20] == 0x2F:  # noqa: PLR2004  # the signature of a lossless image
+        bits = int.from_bytes(body[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 " and body[23:26] == b"\x9d\x01\x2a":
+        return int.from_bytes(body[26:28], "little") & 0x3FFF, int.from_bytes(body[28:30], "little") & 0x3FFF
+    return 0, 0
 
 
 def _begins_like_an_image(body: bytes) -> bool:

@@ -27,12 +27,12 @@ from worker.errors import (
     UnhashableError,
 )
 from worker.events import MAX_COPIES, MAX_MATCHES, Match, write_alert
-from worker.hashing import hash_image
 from worker.limits import decode_limit
 from worker.notes import Note
 from worker.outages import Outage
 from worker.ownership import LeaseKeeper, Ownership
 from worker.records import ImageFacts, Record
+from worker.remembered import RememberedHashes
 from worker.replica import Replica
 from worker.retries import retry_delay_s
 from worker.settings import Settings
@@ -91,6 +91,7 @@ class Pipeline:
         self._wakes = wakes
         self._outage = outage
         self._stopping = stopping
+        self._hashes = RememberedHashes(settings.remember_hashes)
         self.images = 0
         self._is_full = False
         self._may_take_over = True
@@ -228,7 +229,7 @@ class Pipeline:
             raise arrival.error
         with self._note.decoding(work.entry), decode_limit(self._settings.decode_timeout):
             try:
-                hashed = hash_image(arrival.body or b"", max_pixels=self._settings.max_pixels)
+                hashed = self._hashes.hash_image(arrival.body or b"", max_pixels=self._settings.max_pixels)
             except ImageError:
                 raise
             except Exception as error:

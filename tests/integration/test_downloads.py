@@ -257,22 +257,25 @@ def test_a_wake_up_from_a_signal_ends_the_wait():
 
 
 def test_what_is_abandoned_is_told_and_never_arrives():
-    with SilentHost() as silent, ScriptedHost(answer(b"x"), address="127.0.0.2") as host:
-        with downloads(host_concurrency=2) as running:
-            for number in range(5):
-                running.submit(number, silent.url, urgent=False)
-            wait_until(lambda: running.parked == 3)
-            running.submit("arrived", host.url, urgent=False)
-            wait_until(lambda: running.ready == 1)
+    with (
+        SilentHost() as silent,
+        ScriptedHost(answer(b"x"), address="127.0.0.2") as host,
+        downloads(host_concurrency=2) as running,
+    ):
+        for number in range(5):
+            running.submit(number, silent.url, urgent=False)
+        wait_until(lambda: running.parked == 3)
+        running.submit("arrived", host.url, urgent=False)
+        wait_until(lambda: running.ready == 1)
 
-            keys = running.abandon()
-            silent.release.set()
-            running.submit("next", host.url, urgent=False)
-            arrivals = take(running, 1)
+        keys = running.abandon()
+        silent.release.set()
+        running.submit("next", host.url, urgent=False)
+        arrivals = take(running, 1)
 
-            assert set(keys) == {0, 1, 2, 3, 4, "arrived"}
-            assert [one.key for one in arrivals] == ["next"]
-            assert (running.in_flight, running.parked, running.bytes_held) == (0, 0, 0)
+        assert set(keys) == {0, 1, 2, 3, 4, "arrived"}
+        assert [one.key for one in arrivals] == ["next"]
+        assert (running.in_flight, running.parked, running.bytes_held) == (0, 0, 0)
 
 
 def test_the_end_does_not_wait_for_a_silent_host():
