@@ -122,7 +122,7 @@ def repeats(bench: "Bench", share: float) -> None:
                 urls[at] = f"{urls[drawn.randrange(max(0, at - 1000), at)].partition('?')[0]}?again-{at}"
         for _ in range(bench.options.rounds):
             for switch, size in (("off", "0"), ("on", "10000")):
-                with _service(bench, LOOKALIKE_HASH_CACHE=size) as service:
+                with _service(bench, LOOKALIKE_REMEMBER_HASHES=size) as service:
                     service.warm_up(bench.warm_urls(host), processes=bench.processes)
                     wall_s, _ = service.run(urls)
                 found[switch].append(round(len(urls) / wall_s, 1))
