@@ -34,7 +34,7 @@ from worker.phash import RECIPE
 from worker.records import _HEADER, ImageFacts, pack_body
 from worker.scripts import _SOURCES, Scripts
 
-ARCHIVE = "bench"
+ARCHIVE = "default"
 KEYS = Keyspace(ARCHIVE)
 REAL_HASHES = Path(__file__).parent / "data" / "real-hashes.npy"
 TEXTURED = 32
@@ -43,7 +43,7 @@ COPIES = 0.1
 """Share of the images whose hash an earlier one has."""
 
 CHUNK = BUCKET_IMAGES * 64
-PAGE = "https://media.example.org/{}/photos/of/the/day/{}.jpg"
+PAGE = "https://media.example.org/{}/photos/of/the/d/{}.jpg"
 LOAD_TIMEOUT_S = 600.0
 
 
