@@ -49,7 +49,7 @@ LOAD_TIMEOUT_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """The images of an archive in the order of their numbers: hash, rank in its cluster, first number, number before."""
+    """The images of an archive by number: hash, rank in its cluster, the cluster's first number, the number before."""
 
     phash: NDArray[np.uint64]
     rank: NDArray[np.int64]
@@ -132,9 +132,7 @@ def fill(client: redis.Redis, population: Population) -> None:
     _fill_rest(client, population, buckets)
 
 
-def _fill_rest(
-    client: redis.Redis, population: Population, buckets: dict[str, list[str | int]]
-) -> None:
+def _fill_rest(client: redis.Redis, population: Population, buckets: dict[str, list[str | int]]) -> None:
     pipe = client.pipeline(transaction=False)
     for at, (key, pairs) in enumerate(buckets.items()):
         pipe.execute_command("HSET", key, *pairs)
@@ -246,19 +244,24 @@ def _content(client: redis.Redis) -> dict[bytes, object]:
 
 def _compare(distinct: int) -> None:
     population = make_population(distinct)
-    contents = []
-    for is_bulk in (True, False):
-        with tempfile.TemporaryDirectory(prefix="lookalike-bench-") as home:
-            with EmbeddedServer(Path(home), config=IN_MEMORY) as server, connect(server.url) as client:
-                uuid = open_new(server, Path(home))
-                if is_bulk:
-                    fill(client, population)
-                else:
-                    _fill_by_script(server, uuid, population)
-                contents.append(_content(client))
-    if contents[0] != contents[1]:
+    by_script, by_key = (_filled(population, by_script=by_script) for by_script in (True, False))
+    if by_script != by_key:
         raise SystemExit("the filled archive is not what the scripts write")
-    print(f"{len(population.phash)} images: {len(contents[0])} keys, all the same")
+    print(f"{len(population.phash)} images: {len(by_key)} keys, all the same")
+
+
+def _filled(population: Population, *, by_script: bool) -> dict[bytes, object]:
+    with (
+        tempfile.TemporaryDirectory(prefix="lookalike-bench-") as home,
+        EmbeddedServer(Path(home), config=IN_MEMORY) as server,
+        connect(server.url) as client,
+    ):
+        uuid = open_new(server, Path(home))
+        if by_script:
+            _fill_by_script(server, uuid, population)
+        else:
+            fill(client, population)
+        return _content(client)
 
 
 if __name__ == "__main__":

@@ -153,7 +153,9 @@ def memory(bench: "Bench", images: float) -> None:
         service.run(bench.urls(host))
         for child in service.children():
             lines = Path(f"/proc/{child.pid}/smaps_rollup").read_text().splitlines()[1:]
-            sizes = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines)}
+            sizes = {
+                name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines)
+            }
             bench.tell(
                 {
                     "check": "child_memory",

@@ -1,6 +1,6 @@
 """What the service is often built as first: one Celery task an image, every hash read and compared in turn.
 
-    celery -A bench_naive worker     with BENCH_BROKER and BENCH_REDIS set
+Its worker is `celery -A bench_naive worker` with BENCH_BROKER and BENCH_REDIS set.
 """
 
 import os
@@ -87,7 +87,16 @@ def run_naive(*, hashes: int, processes: int) -> Iterator[Naive]:
     ):
         client.rpush(HASHES, *(f"{phash:016x}" for phash in real_population(hashes, seed=1).tolist()))
         broker = default_broker_url(server.url)
-        command = [sys.executable, "-m", "celery", "-A", "bench_naive", "worker", "--concurrency", str(processes)]
+        command = [
+            sys.executable,
+            "-m",
+            "celery",
+            "-A",
+            "bench_naive",
+            "worker",
+            "--concurrency",
+            str(processes),
+        ]
         worker = subprocess.Popen(
             command,
             cwd=Path(__file__).parent,

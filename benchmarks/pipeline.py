@@ -1,6 +1,6 @@
 """Compares the service with processes that only download and hash, and with a naive one; measures what it costs.
 
-    python benchmarks/pipeline.py --images FOLDER --count 5000 --preload 1e6 --json
+`python benchmarks/pipeline.py --images FOLDER --count 5000 --preload 1e6 --json`
 """
 
 import argparse
@@ -57,7 +57,9 @@ class Bench:
         """Show one round on stderr."""
         print(json.dumps(row), file=sys.stderr, flush=True)
 
-    def row(self, system: str, *, images: int, wall_s: float, cpu_s: float, alerts: int | None) -> dict[str, Any]:
+    def row(
+        self, system: str, *, images: int, wall_s: float, cpu_s: float, alerts: int | None
+    ) -> dict[str, Any]:
         """Give the line of one system."""
         return {
             "system": system,
@@ -176,9 +178,7 @@ def main() -> None:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lookalike-bench-")))
         bench = Bench(options, home)
         asked = {
-            name: value
-            for name in CHECKS
-            if (value := getattr(options, name.replace("-", "_"))) is not None
+            name: value for name in CHECKS if (value := getattr(options, name.replace("-", "_"))) is not None
         }
         if not asked:
             bench.compare()

@@ -9,12 +9,15 @@ import re
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from producer.urls import check_url, redact_url
+from producer.urls import WEB_SCHEMES, check_url, redact_url
 
 MAX_ID_LENGTH = 200
 MAX_SOURCE_LENGTH = 200
 MAX_META_BYTES = 4096
 """Bytes of `meta` as it stands in an entry: compact JSON in UTF-8 where this package wrote it."""
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""Records count milliseconds from here."""
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PHASH = re.compile(r"[0-9a-fA-F]{16}")
@@ -43,11 +46,9 @@ def parse_page_url(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"page_url {show(value)}: it must be text")
     try:
-        check_url(value)
+        check_url(value, schemes=WEB_SCHEMES)
     except ValueError as error:
         raise ValueError(f"page_{error}") from None
-    if value[:5].lower() == "file:":
-        raise ValueError(f"page_url {redact_url(value)!r}: its scheme is not one of http, https")
     return value
 
 
@@ -87,12 +88,13 @@ def parse_time(value: object) -> datetime:
         moment = value
     else:
         raise ValueError(f"scraped_at {show(value)}: it must be an ISO 8601 date and time")
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
     try:
-        return moment.astimezone(UTC)
+        in_utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:
         raise ValueError(f"scraped_at {show(str(moment))} is out of range") from None
+    if in_utc < EARLIEST:
+        raise ValueError(f"scraped_at {show(str(moment))} lies before 1970")
+    return in_utc
 
 
 def format_time(moment: datetime) -> str:

@@ -49,7 +49,7 @@ Phash = Annotated[str, BeforeValidator(parse_phash), _text(16, pattern="^[0-9a-f
 
 
 class ImageMessage(BaseModel):
-    """One image to look at. Fields that are None are not sent."""
+    """One image to look at. Fields that are not set are not sent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

@@ -1,9 +1,11 @@
 """What a URL may be, and how it is shown: URLs carry secrets, so messages show scheme, host and path only."""
 
 import re
+from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 SCHEMES = ("http", "https", "file")
+WEB_SCHEMES = ("http", "https")
 MAX_URL_LENGTH = 8192
 """Characters. Signed URLs of object stores reach about 2,000."""
 
@@ -29,16 +31,16 @@ def redact_url(url: str) -> str:
     return f"{parts.scheme}://{host}{port}{parts.path[:200]}{hidden}"
 
 
-def check_url(url: str) -> None:
+def check_url(url: str, *, schemes: Sequence[str] = SCHEMES) -> None:
     """Raise ValueError, with the redacted URL, where `url` is not one that a worker could fetch."""
     if len(url) > MAX_URL_LENGTH:
         raise ValueError(f"url of {len(url)} characters: at most {MAX_URL_LENGTH}")
     if _USUAL.fullmatch(url):
         return
-    _check_unusual_url(url)
+    _check_unusual_url(url, schemes)
 
 
-def _check_unusual_url(url: str) -> None:
+def _check_unusual_url(url: str, schemes: Sequence[str] = SCHEMES) -> None:
     if not url:
         raise ValueError("url is empty")
     try:
@@ -52,8 +54,8 @@ def _check_unusual_url(url: str) -> None:
         _ = parts.port
     except ValueError:
         raise ValueError(f"url {redact_url(url)!r} cannot be parsed") from None
-    if parts.scheme.lower() not in SCHEMES:
-        raise ValueError(f"url {redact_url(url)!r}: its scheme is not one of {', '.join(SCHEMES)}")
+    if parts.scheme.lower() not in schemes:
+        raise ValueError(f"url {redact_url(url)!r}: its scheme is not one of {', '.join(schemes)}")
     if parts.scheme.lower() != "file" and not parts.hostname:
         raise ValueError(f"url {redact_url(url)!r} names no host")
     if parts.scheme.lower() == "file" and not parts.path.startswith("/"):

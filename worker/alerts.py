@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 
 from worker.entries import Entry
 from worker.keyspace import Keyspace
-from worker.records import Record
+from worker.records import Record, pack_header
 from worker.scripts import Scripts
 
 
@@ -41,8 +41,7 @@ class Publisher:
                         entry.delivery,
                         record.image.id,
                         record.number,
-                        record.image.phash.to_bytes(8, "big"),
-                        record.horizon,
+                        pack_header(record),
                         event,
                         self._keep,
                     ],

@@ -3,7 +3,6 @@
 This module is a process entry: settings are read here, once, and passed down.
 """
 
-import ctypes
 import logging
 import os
 import signal
@@ -24,13 +23,13 @@ from producer.wake import send_wake_up, wake_up
 from worker.bridge import Bridge
 from worker.child import Child
 from worker.errors import ArchiveMissingError, ConfigurationError
-from worker.limits import limit_memory
+from worker.limits import die_with_parent, limit_memory
 from worker.parent import Parent
 from worker.settings import load_settings
 
 logger = logging.getLogger(__name__)
 
-_PR_SET_PDEATHSIG = 1
+_REPLACE_EVERY_S = 0.5
 _RETIRE_AFTER_S = 0.2
 _TELL_EVERY_S = 60.0
 
@@ -59,6 +58,20 @@ class SweeperStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has 
             _process.parent.close()
 
 
+class ReplaceStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """Replaces dead children within half a second.
+
+    Celery looks once, at the moment in which a child's files are closed, when its parent often cannot collect it yet;
+    and then each five seconds.
+    """
+
+    requires = frozenset({"celery.worker.components:Pool"})
+
+    def register_with_event_loop(self, worker: Any, hub: Any) -> None:  # noqa: ANN401 - Celery's have no types
+        """Look in Celery's own loop, since nothing else may fork."""
+        hub.call_repeatedly(_REPLACE_EVERY_S, worker.pool.maintain_pool)
+
+
 class BridgeStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
     """Takes `lookalike.enqueue` for as long as the worker's pool runs."""
 
@@ -77,6 +90,13 @@ class BridgeStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has n
     def stop(self, _: Any) -> None:  # noqa: ANN401 - as above
         """End; what was not acknowledged goes back to its queue."""
         self._bridge.stop()
+
+
+class GarbageStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """Lets the worker outlive what is no message in the broker's list: kombu has taken it out when it raises."""
+
+    def __init__(self, consumer: Any, **_: object) -> None:  # noqa: ANN401 - Celery's consumer has no type
+        consumer.channel_errors += (ValueError, TypeError, AttributeError)
 
 
 class _Process:
@@ -100,6 +120,8 @@ def _make_app() -> Celery:
     made = Celery("lookalike", broker=loaded.broker)
     made.conf.update(
         accept_content=["json"],
+        # What the broker refuses, for want of memory or as a replica, passes like an outage.
+        broker_channel_error_retry=True,
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
         broker_transport_options={
@@ -114,12 +136,15 @@ def _make_app() -> Celery:
         task_serializer="json",
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_concurrency=loaded.concurrency,
+        # A drain that was lost with its child would count as running for ever.
+        worker_enable_prefetch_count_reduction=False,
         worker_enable_remote_control=False,
         worker_prefetch_multiplier=1,
         worker_proc_alive_timeout=60.0,
         worker_send_task_events=False,
     )
-    made.steps["worker"].update({SweeperStep, BridgeStep})
+    made.steps["worker"].update({SweeperStep, ReplaceStep, BridgeStep})
+    made.steps["consumer"].add(GarbageStep)
     made.settings = loaded
     return made
 
@@ -156,9 +181,8 @@ def _begin_stop(**_: object) -> None:
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery has no types
 def _become_child(**_: object) -> None:
-    if sys.platform == "linux":
-        # A child never outlives its parent, whatever it is doing.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # A child never outlives its parent, whatever it is doing.
+    die_with_parent(signal.SIGKILL)
     limit_memory(app.settings.child_memory)
     if _process.parent is not None:
         _process.parent.lock.leave_to_parent()

@@ -12,6 +12,7 @@ from producer.server import connect
 from worker.addresses import Endpoint
 from worker.alerts import Publisher
 from worker.clusters import Clusters
+from worker.decoding import Decoder
 from worker.downloads import Downloads
 from worker.fetch import Fetcher, FetchLimits
 from worker.keyspace import Keyspace
@@ -19,6 +20,7 @@ from worker.notes import Note
 from worker.outages import Outage
 from worker.ownership import LeaseKeeper, Ownership
 from worker.pipeline import Pipeline
+from worker.remembered import RememberedHashes
 from worker.replica import Replica
 from worker.scripts import Scripts
 from worker.settings import Settings, own_endpoints
@@ -64,7 +66,13 @@ class Child:
             leases=self._leases,
             clusters=Clusters(scripts, keys=keys, consumer=consumer),
             downloads=self._downloads,
-            note=self._note,
+            decoder=Decoder(
+                self._note,
+                hashes=RememberedHashes(settings.remember_hashes),
+                max_pixels=settings.max_pixels,
+                timeout_s=settings.decode_timeout,
+                stopping=stopping,
+            ),
             replica=self._replica,
             publisher=Publisher(scripts, keys=keys, consumer=consumer, keep=settings.alerts_keep),
             sweep=partial(sweep_archive, scripts, keys=keys, lease_s=settings.lease),

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
+
+from redis.exceptions import OutOfMemoryError
 
 from producer.messages import derived_id
 from worker.entries import Entry
@@ -22,6 +25,9 @@ class NotFiled(Enum):
 
     CONFLICT = "CONFLICT"
     """The id was derived from the URL, and is stored with another URL."""
+
+    FULL = "FULL"
+    """The server is at its `maxmemory`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +92,10 @@ class Clusters:
                     ],
                 )
                 for entry, image in batch
-            ]
+            ],
+            passing=(OutOfMemoryError,),
         )
-        return [
-            unpack_record(reply[1], reply[2]) if reply[0] == b"OK" else NotFiled(reply[0].decode())
-            for reply in replies
-        ]
+        return [_read_filed(reply) for reply in replies]
 
     def look_back(
         self, batch: Sequence[tuple[Record, Sequence[int]]], *, copies: int
@@ -128,3 +132,9 @@ class Clusters:
             )
             for reply in replies
         ]
+
+
+def _read_filed(reply: Any) -> Record | NotFiled:  # noqa: ANN401 - what redis-py gives
+    if isinstance(reply, OutOfMemoryError):
+        return NotFiled.FULL
+    return unpack_record(reply[1], reply[2]) if reply[0] == b"OK" else NotFiled(reply[0].decode())

@@ -182,3 +182,15 @@ class UnhashableError(PermanentError):
     """Raised when a decoded image has no pHash (an exotic mode)."""
 
     reason = "unhashable"
+
+
+class WorkerDiedError(PermanentError):
+    """Raised when an image ends whatever process decodes it."""
+
+    reason = "worker_died"
+
+
+class SuspectNotTriedError(TransientError):
+    """Raised when the process that was to decode a suspect ended before it began."""
+
+    reason = "worker_died"

@@ -3,10 +3,15 @@
 Both hold where Python code would not run any more, inside a decoder written in C.
 """
 
+import ctypes
+import os
 import resource
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+_PR_SET_PDEATHSIG = 1
 
 
 def limit_memory(limit_bytes: int) -> None:
@@ -18,6 +23,16 @@ def limit_memory(limit_bytes: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     soft = limit_bytes if hard == resource.RLIM_INFINITY else min(limit_bytes, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def die_with_parent(number: signal.Signals) -> None:
+    """Let the kernel send this process the signal when its parent ends; where only Linux can, nothing happens."""
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+        if os.getppid() != parent:
+            # It ended before it was asked for.
+            os.kill(os.getpid(), number)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import json
 import mmap
 import os
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -21,6 +22,11 @@ from worker.entries import Entry
 _SIZE = 2048
 _WRITER_AT = 1024
 _DRAINING_AT = 1023
+
+_no_fork = threading.Lock()
+os.register_at_fork(
+    before=_no_fork.acquire, after_in_parent=_no_fork.release, after_in_child=_no_fork.release
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,8 @@ class Note:
         self._path = folder / f"{name}.note"
         self._fd = os.open(early, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX)
-        os.ftruncate(self._fd, _SIZE)
+        # A store into a hole of the file would end this process where the disk is full.
+        os.write(self._fd, bytes(_SIZE))
         self._map = mmap.mmap(self._fd, _SIZE)
         self._store(_WRITER_AT, {"consumer": consumer, "parent": parent})
         early.rename(self._path)
@@ -119,59 +126,58 @@ class Note:
 def dead_children(state_dir: Path, *, uuid: str, parent: str) -> Iterator[list[DeadChild]]:
     """Find the children that died, ours and those of dead parents; their notes are deleted after the block.
 
-    A dead child of another living parent is left to that parent. An exception in the block keeps the notes.
+    A dead child of another living parent is left to that parent. An exception in the block keeps the notes. Two workers
+    may find the same child: what they do about it is fenced.
     """
-    found: list[DeadChild] = []
-    with _open_notes(_notes(state_dir, uuid)) as notes:
-        for content in notes:
-            writer = _load(content, _WRITER_AT)
-            if writer is None:
-                continue
-            own = writer["parent"] == parent
-            if own or not _is_alive(state_dir, str(writer["parent"])):
-                noted = _load(content, 0)
-                decoding = Decoding(**noted) if noted else None  # type: ignore[arg-type]  # written by _store
-                found.append(DeadChild(str(writer["consumer"]), own, decoding))
-                notes[content] = True
-        yield found
+    found: dict[Path, DeadChild] = {}
+    for path in _notes(state_dir, uuid).glob("*.note"):
+        content = _read_if_dead(path)
+        writer = _load(content, _WRITER_AT)
+        if writer is None:
+            continue
+        own = writer["parent"] == parent
+        if own or not _is_alive(state_dir, str(writer["parent"])):
+            noted = _load(content, 0)
+            decoding = Decoding(**noted) if noted else None  # type: ignore[arg-type]  # written by _store
+            found[path] = DeadChild(str(writer["consumer"]), own, decoding)
+    yield list(found.values())
+    for path in found:
+        path.unlink(missing_ok=True)
+
+
+def _read_if_dead(path: Path) -> bytes:
+    """Give the content of a note whose writer is dead, else nothing."""
+    with _trying_to_lock(path) as fd:
+        return os.read(fd, _SIZE) if fd is not None else b""
 
 
 @contextmanager
-def _open_notes(folder: Path) -> Iterator[dict[bytes, bool]]:
-    """Lock the notes of dead writers; give their contents; delete those that are set to True."""
-    locked: dict[bytes, tuple[Path, int]] = {}
-    try:
-        for path in folder.glob("*.note"):
-            with suppress(FileNotFoundError):
-                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-                try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    os.close(fd)
-                else:
-                    locked[os.read(fd, _SIZE)] = (path, fd)
-        handled = dict.fromkeys(locked, False)
-        yield handled
-        for content, is_handled in handled.items():
-            if is_handled:
-                locked[content][0].unlink(missing_ok=True)
-    finally:
-        for _, fd in locked.values():
+def _trying_to_lock(path: Path) -> Iterator[int | None]:
+    """Give the locked file, or None where its writer lives or it is gone."""
+    # A fork in this moment would give the new child a lock that is held for as long as it lives.
+    with _no_fork:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            yield None
+            return
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield fd
+        finally:
             os.close(fd)
 
 
 def _is_alive(state_dir: Path, parent: str) -> bool:
     path = _locked_path(state_dir, parent)
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    if not path.exists():
         return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
+    with _trying_to_lock(path) as fd:
+        if fd is None:
+            return path.exists()
     path.unlink(missing_ok=True)
     return False
 

@@ -9,8 +9,10 @@ import mmap
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import billiard
 from redis.exceptions import AuthenticationError, RedisError
@@ -30,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 RECONNECT_S = 1.0
 TELL_EVERY_S = 60.0
+STOP_WITHIN_S = 2.5
+"""Seconds after which a stop takes no more account of a decoder that hangs, or of a server that does not answer."""
 
 
 class Parent:
@@ -95,6 +99,9 @@ class Parent:
         self._stop_byte[0] = 1
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end_at_once)
+        deadline = threading.Timer(STOP_WITHIN_S, self._end_at_once, (signal.SIGTERM, None))
+        deadline.daemon = True
+        deadline.start()
 
     def close(self) -> None:
         """Stop sweeping and let go of the lock: the children have ended."""
@@ -107,5 +114,6 @@ class Parent:
         # Nobody shall take a child that is killed here for one that its image has killed.
         clear_notes(self._settings.state_dir, uuid=self.uuid, parent=self.lock.name)
         for process in billiard.active_children():
-            os.kill(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
         os._exit(128 + number)

@@ -64,6 +64,12 @@ def pack_body(image: ImageFacts) -> bytes:
     return packed
 
 
+def pack_header(record: Record) -> bytes:
+    """Give the header as it is stored, without its first byte, the flags: what tells one filing from another."""
+    phash, seen_at = record.image.phash.to_bytes(8, "big"), record.seen_at_ms.to_bytes(6, "big")
+    return _HEADER.pack(0, phash, seen_at, record.horizon, record.rank, record.first, record.previous)[1:]
+
+
 def unpack_record(number: int, stored: bytes) -> Record:
     """Read a record as `record.lua` and `pack_body` wrote it."""
     flags, phash, seen_at, horizon, rank, first, previous = _HEADER.unpack_from(stored)

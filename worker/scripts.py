@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 import redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 
 from worker.errors import ArchiveMissingError
 from worker.keyspace import Keyspace
@@ -55,8 +55,13 @@ class Scripts:
         """Run one script in one round trip; give its reply, the status (bytes) first."""
         return self.call_many([(name, keys, args)])[0]
 
-    def call_many(self, calls: Sequence[Call]) -> list[list[Any]]:
-        """Run several scripts in one round trip, each atomic by itself; give their replies in order."""
+    def call_many(
+        self, calls: Sequence[Call], *, passing: tuple[type[RedisError], ...] = ()
+    ) -> list[list[Any]]:
+        """Run several scripts in one round trip, each atomic by itself; give their replies in order.
+
+        An error of the classes `passing` stands in the place of its reply; any other is raised.
+        """
         if not calls:
             return []
         replies = self._send(calls)
@@ -67,6 +72,11 @@ class Scripts:
             for at, reply in zip(missing, self._send([calls[at] for at in missing]), strict=True):
                 replies[at] = reply
         for reply in replies:
+            if isinstance(reply, ReadOnlyError):
+                # Another server is the primary by now: the next connection may find it where this one cannot.
+                self._client.connection_pool.disconnect(inuse_connections=False)
+            if isinstance(reply, passing):
+                continue
             if isinstance(reply, Exception):
                 raise reply
             if reply[0] == b"NOARCHIVE":

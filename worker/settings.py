@@ -84,7 +84,10 @@ class Settings(BaseSettings):
     max_bytes: int = Field(20 * 2**20, ge=1024, description="Bytes of one body")
     max_pixels: int = Field(50_000_000, ge=1, description="Pixels of one bitmap, width times height")
     remember_hashes: int = Field(
-        4096, ge=0, le=1_000_000, description="Images whose identical bytes one child does not decode again; 0 for none"
+        4096,
+        ge=0,
+        le=1_000_000,
+        description="Images whose identical bytes one child does not decode again; 0 for none",
     )
     max_redirects: int = Field(5, ge=0, le=30, description="Redirects that one download may follow")
     host_concurrency: int = Field(

@@ -22,14 +22,8 @@ from worker.scripts import Scripts
 logger = logging.getLogger(__name__)
 
 EVERY_S = 1.0
-DEATH_ALONE = 5
-"""Weight of a death of a child whose parent lives: the image is the likely cause."""
-
-DEATH_WITH_PARENT = 2
-"""Weight of a death of a child together with its parent: a power cut or a kill from outside is as likely."""
-
-DEATHS_ALLOWED = 10
-"""From this weight on, two deaths alone or five with the parent, an image is the failure `worker_died`."""
+DEATHS_ALLOWED = 5
+"""Deaths after which an image is not tried again. The first makes it a suspect: tried in a process of its own."""
 
 RETRY_AFTER_DEATH_S = 1.0
 _RETRIES_A_SWEEP = 500
@@ -123,7 +117,7 @@ class Sweeper:
             image_id = read_message(entry).image_id
         except BadEntryError:
             return
-        deaths = history.deaths + (DEATH_ALONE if child.parent_lives else DEATH_WITH_PARENT)
+        deaths = history.deaths + 1
         if deaths < DEATHS_ALLOWED:
             ownership.retry(entry, delay_s=RETRY_AFTER_DEATH_S, attempts=history.attempts, deaths=deaths)
             return
@@ -131,7 +125,7 @@ class Sweeper:
             entry,
             image_id=image_id,
             reason="worker_died",
-            detail="the process that decoded it died, more than once",
+            detail=f"{deaths} processes died while they decoded it",
             attempts=history.attempts,
             keep=self._failures_keep,
         )

@@ -15,7 +15,7 @@ from producer import (
     derived_id,
 )
 from producer.server import connect
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 
 URLS = [f"https://example.org/{number}" for number in range(2500)]
 

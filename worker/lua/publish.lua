@@ -5,7 +5,7 @@
 -- KEYS[4]  {archive}:alerts         stream, one field `event`; mirrored on the pub/sub channel of that name
 -- KEYS[5]  {archive}:counters       hash    alerts
 -- ARGV[2]  consumer, ARGV[3] entry id, ARGV[4] delivery number, ARGV[5] image id, ARGV[6] its number
--- ARGV[7]  phash (8 bytes), ARGV[8] horizon, ARGV[9] the alert as JSON, or empty, ARGV[10] alerts to keep
+-- ARGV[7]  header of its record but for the flags, ARGV[8] the alert as JSON, or empty, ARGV[9] alerts to keep
 -- Returns  LOST, CHANGED (the server holds another image under this id: record it again), DONE (it was done before), or OK
 if not owns(KEYS[2], ARGV[3], ARGV[2], ARGV[4]) then
   return {'LOST'}
@@ -16,8 +16,8 @@ if number ~= ARGV[6] then
   return {'CHANGED'}
 end
 local record = read_record(number)
-local flags, phash, _, horizon = struct.unpack(HEADER, record)
-if phash ~= ARGV[7] or horizon ~= tonumber(ARGV[8]) then
+-- Time, rank and steps back too: a failover may have given number, hash and horizon to the same image once more.
+if string.sub(record, 2, 1 + #ARGV[7]) ~= ARGV[7] then
   return {'CHANGED'}
 end
 
@@ -27,10 +27,10 @@ redis.call('XDEL', KEYS[2], ARGV[3])
 if is_done(record) then
   return {'DONE'}
 end
-redis.call('HSET', image_key(number), number, string.char(flags + DONE) .. string.sub(record, 2))
-if ARGV[9] ~= '' then
-  redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[10], '*', 'event', ARGV[9])
+redis.call('HSET', image_key(number), number, string.char(string.byte(record, 1) + DONE) .. string.sub(record, 2))
+if ARGV[8] ~= '' then
+  redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[9], '*', 'event', ARGV[8])
   redis.call('HINCRBY', KEYS[5], 'alerts', 1)
-  redis.call('PUBLISH', KEYS[4], ARGV[9])
+  redis.call('PUBLISH', KEYS[4], ARGV[8])
 end
 return {'OK'}

@@ -18,17 +18,16 @@ redis.call('XDEL', KEYS[2], ARGV[3])
 
 local now = now_ms()
 local ours = {attempts = ARGV[6], deaths = ARGV[7], lane = ARGV[8], first_seen_at = string.format('%d', now)}
-local member = {ARGV[3]}
+local member, values = {ARGV[3]}, {}
 for at = 1, #entry[2], 2 do
-  local name, value = entry[2][at], entry[2][at + 1]
-  if name == 'first_seen_at' then
-    ours.first_seen_at = value
-  elseif not ours[name] then
-    member[#member + 1] = name
-    member[#member + 1] = value
-  end
+  -- The last value of a name counts, here as for the worker: a thousand repetitions would not fit into one XADD.
+  values[entry[2][at]] = entry[2][at + 1]
 end
+ours.first_seen_at = values.first_seen_at or ours.first_seen_at
 for name, value in pairs(ours) do
+  values[name] = value
+end
+for name, value in pairs(values) do
   member[#member + 1] = name
   member[#member + 1] = value
 end

@@ -13,8 +13,9 @@ local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, ARGV[3
 for _, member in ipairs(due) do
   local fields = cjson.decode(member)
   table.remove(fields, 1)
-  redis.call('XADD', KEYS[4], '*', unpack(fields))
+  -- ZREM first: a script whose first write frees memory passes whole at maxmemory.
   redis.call('ZREM', KEYS[2], member)
+  redis.call('XADD', KEYS[4], '*', unpack(fields))
 end
 
 local function by_name(flat)
