@@ -9,11 +9,12 @@ import os
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import redis
@@ -41,6 +42,9 @@ TEXTURED = 32
 SEEN_AT_MS = 1_795_000_000_000
 COPIES = 0.1
 """Share of the images whose hash an earlier one has."""
+
+FILLING = 1
+"""Goes up when what is filled in changes: archives that were saved before are not used any more."""
 
 CHUNK = BUCKET_IMAGES * 64
 PAGE = "https://media.example.org/{}/photos/of/the/d/{}.jpg"
@@ -108,7 +112,7 @@ def fill(client: redis.Redis, population: Population) -> None:
     horizon = population.horizon
     buckets: dict[str, list[str | int]] = defaultdict(list)
     for start in range(0, len(population.phash), CHUNK):
-        pipe = client.pipeline(transaction=False)
+        pipe: Any = client.pipeline(transaction=False)
         for bucket in range(start, min(start + CHUNK, len(population.phash)), BUCKET_IMAGES):
             records: list[bytes | int] = []
             for number in range(bucket, min(bucket + BUCKET_IMAGES, len(population.phash))):
@@ -133,7 +137,7 @@ def fill(client: redis.Redis, population: Population) -> None:
 
 
 def _fill_rest(client: redis.Redis, population: Population, buckets: dict[str, list[str | int]]) -> None:
-    pipe = client.pipeline(transaction=False)
+    pipe: Any = client.pipeline(transaction=False)
     for at, (key, pairs) in enumerate(buckets.items()):
         pipe.execute_command("HSET", key, *pairs)
         if at % 1000 == 0:
@@ -150,8 +154,9 @@ def _fill_rest(client: redis.Redis, population: Population, buckets: dict[str, l
         pipe.zadd(KEYS.by_size, {member: int(population.rank[number]) + 1})
         pipe.zadd(KEYS.by_last, {member: number})
     rows = len(log) // 8
-    counts = {"images": len(population.phash), "rows": rows, "clusters": rows, "low_information": 0}
-    pipe.hset(KEYS.counters, mapping={**counts, "seen_at": SEEN_AT_MS + len(population.phash)})
+    images = len(population.phash)
+    counts = {"images": images, "rows": rows, "clusters": rows, "low_information": 0}
+    pipe.hset(KEYS.counters, mapping={**counts, "seen_at": SEEN_AT_MS + images})
     pipe.execute()
 
 
@@ -181,7 +186,7 @@ def open_new(server: EmbeddedServer, home: Path) -> str:
 
 
 def _saved(distinct: int) -> Path:
-    layout = hashlib.sha256(("".join(_SOURCES.values()) + Path(__file__).read_text()).encode())
+    layout = hashlib.sha256(f"{FILLING} {ARCHIVE} {_SOURCES['record']}".encode())
     saved = CACHE / f"archive-{distinct}-{layout.hexdigest()[:12]}.rdb"
     if not saved.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
@@ -225,14 +230,16 @@ def _fill_by_script(server: EmbeddedServer, uuid: str, population: Population) -
         client.delete(stream)
 
 
-def _content(client: redis.Redis) -> dict[bytes, object]:
-    readers = {
+def _content(client: Any) -> dict[bytes, Any]:  # noqa: ANN401 - redis-py's client types its replies by chance
+    readers: dict[bytes, Callable[[bytes], Any]] = {
         b"string": client.get,
         b"hash": client.hgetall,
         b"set": client.smembers,
         b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
     }
-    content = {key: readers[client.type(key)](key) for key in client.scan_iter(KEYS.prefix + "*", count=1000)}
+    content: dict[bytes, Any] = {
+        key: readers[client.type(key)](key) for key in client.scan_iter(KEYS.prefix + "*", count=1000)
+    }
     for key, value in content.items():
         if b":image:" in key:
             # The flag "done" and the time are those of the run.
@@ -250,7 +257,7 @@ def _compare(distinct: int) -> None:
     print(f"{len(population.phash)} images: {len(by_key)} keys, all the same")
 
 
-def _filled(population: Population, *, by_script: bool) -> dict[bytes, object]:
+def _filled(population: Population, *, by_script: bool) -> dict[bytes, Any]:
     with (
         tempfile.TemporaryDirectory(prefix="lookalike-bench-") as home,
         EmbeddedServer(Path(home), config=IN_MEMORY) as server,

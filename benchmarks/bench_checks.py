@@ -5,12 +5,12 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # no types are published
 from bench_alerts import busy_latencies_s, idle_latencies_s
 from bench_archive import ARCHIVE, KEYS, run_archive
 from bench_bare import bare_latency_s
@@ -223,7 +223,7 @@ def _all_good(service: Service, target: int, dead: int) -> Callable[[], bool]:
     def is_over() -> bool:
         if service.usage().images < target or service.waiting() > dead:
             return False
-        left: Sequence[Any] = service.client.xrange(KEYS.stream("backlog"))
+        left: Any = service.client.xrange(KEYS.stream("backlog"))
         return not any(b"//127.0.0.1:" in fields[b"url"] for _, fields in left)
 
     return is_over

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # no types are published
 
 START_TIMEOUT_S = 20.0
 NGINX = """

@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 
 import imagehash
-import psutil
+import psutil  # type: ignore[import-untyped]  # no types are published
 import redis
 import requests
 from bench_archive import real_population

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # no types are published
 from bench_archive import ARCHIVE, KEYS, run_archive
 from bench_host import family
 
