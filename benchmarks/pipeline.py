@@ -128,6 +128,11 @@ class Bench:
         middle = {system: _median(of_system) for system, of_system in rows.items()}
         for row in middle.values():
             self.tell(row)
+        if self.options.plot:
+            # Imported here: it takes a second, and most runs draw nothing.
+            from bench_plot import draw  # noqa: PLC0415
+
+            draw(list(middle.values()), self.options.plot)
         self.tell({**_ratios(middle), "host": host.kind, "preload": self.preload})
 
 
@@ -165,6 +170,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--naive-count", type=int, default=60, help="images of a naive round: it is slow")
     parser.add_argument("--systems", default="decode_and_hash,bare,lookalike,naive")
     parser.add_argument("--host", choices=["nginx", "asyncio"], help="the image host (nginx if installed)")
+    parser.add_argument("--plot", type=Path, help="draw the comparison into this SVG file")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     for name, (_, default, told) in CHECKS.items():
         parser.add_argument(f"--{name}", nargs="?", const=default, type=float, help=told)
