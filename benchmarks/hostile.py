@@ -1,8 +1,9 @@
 """Decodes what strangers could send, and shows that the worst costs one image.
 
-Takes the test images of Pillow's source archive (`pip download --no-deps --no-binary :all: pillow`) and seeded, bit-flipped
-and truncated variants of the demo images through `hash_image`, in child processes with the limits of a worker, and
-reports counts per reason, the slowest files and the peak memory. Exits with 1 where anything ends unclassified.
+Takes the test images of Pillow's source archive (`pip download --no-deps --no-binary :all: pillow`) and seeded,
+bit-flipped and truncated variants of the demo images through `hash_image`, in child processes with the limits of a
+worker, and reports counts per reason, the slowest files and the peak memory. Exits with 1 where anything ends
+unclassified.
 
     python benchmarks/hostile.py pillow-13.0.0.tar.gz --json
 """

@@ -15,6 +15,7 @@ from worker.clusters import Clusters
 from worker.decoding import Decoder
 from worker.downloads import Downloads
 from worker.fetch import Fetcher, FetchLimits
+from worker.host_rate import HostRate
 from worker.keyspace import Keyspace
 from worker.notes import Note
 from worker.outages import Outage
@@ -58,6 +59,9 @@ class Child:
             window=settings.window,
             window_bytes=settings.window_bytes,
             host_concurrency=settings.host_concurrency,
+            host_rate=HostRate(settings.redis_url.get_secret_value(), keys, per_s=settings.host_rate)
+            if settings.host_rate
+            else None,
         )
         self._replica = Replica(self.client, keys, cache_dir=settings.cache_dir)
         self.pipeline = Pipeline(

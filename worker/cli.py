@@ -1,6 +1,7 @@
 """The command `lookalike`: its verbs, each loaded when it is used, and what all of them do about errors."""
 
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -17,6 +18,7 @@ VERBS = {
     "status": ("worker.commands.status", "Tell what waits and who works."),
     "failures": ("worker.commands.failures", "List what could not be done and why; try it again."),
     "archive": ("worker.commands.archive", "Show the archive; accept a new one."),
+    "config": ("worker.commands.config", "Show every setting, and where it comes from."),
 }
 """Each verb: the module that has a command of this name, and what it does."""
 
@@ -33,10 +35,12 @@ class Verbs(click.Group):
         """List the verbs in the order in which one meets them."""
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         """Load one verb."""
         if cmd_name not in VERBS:
-            return None
+            close = get_close_matches(cmd_name, VERBS, n=1)
+            hint = f": did you mean `lookalike {close[0]}`?" if close else ""
+            raise click.UsageError(f"there is no verb {cmd_name!r}{hint}", ctx)
         try:
             module = import_module(VERBS[cmd_name][0])
         except ModuleNotFoundError as error:
@@ -61,12 +65,19 @@ class Verbs(click.Group):
 )
 @click.version_option(package_name="lookalike")
 def lookalike() -> None:
-    """Find repeated images in a live feed: exact near-duplicate search over perceptual hashes."""
+    """Find repeated images in a live feed: exact near-duplicate search over perceptual hashes.
+
+    Begin with `lookalike demo` to see it work, and with `lookalike up` to use it on this machine.
+    """
 
 
 def main() -> None:
     """Run the command and end with its status; the help of each verb tells what they mean."""
-    sys.exit(_run())
+    try:
+        sys.exit(_run())
+    except KeyboardInterrupt:
+        # Before the verb was loaded.
+        sys.exit(INTERRUPTED)
 
 
 def _run() -> int:  # noqa: PLR0911 - one for each way in which a verb ends

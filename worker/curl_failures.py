@@ -1,4 +1,7 @@
-"""The ways in which libcurl ends a request in, errors of ours out. Its texts are left out: they may hold what a host sent."""
+"""The ways in which libcurl ends a request in, errors of ours out.
+
+Its texts are left out: they may hold what a host sent.
+"""
 
 import pycurl
 

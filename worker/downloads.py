@@ -4,6 +4,7 @@ All run on one thread of their own. What may not start yet, because its host has
 beside the window. A host that never answers delays nobody else.
 """
 
+import random
 import threading
 import time
 import traceback
@@ -15,6 +16,7 @@ from queue import Empty, SimpleQueue
 from worker.byte_budget import ByteBudget
 from worker.errors import HttpStatusLaterError, ImageError, TransientError, UnreachableError
 from worker.fetch import Fetcher
+from worker.host_rate import HostRate
 from worker.hosts import Hosts
 from worker.targets import host_of
 from worker.transfer import Transfer
@@ -22,6 +24,10 @@ from worker.transfer import Transfer
 PARKED_LIMIT = 1000
 OVERLOAD = frozenset({429, 503})
 CLOSE_TIMEOUT_S = 1.0
+
+QUEUE_S = 10.0
+QUEUE_S_AT_MOST = 600.0
+"""Where a rate lets a host's parked downloads wait longer than this, further ones come again later."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +42,20 @@ class Arrival:
 class Downloads:
     """Downloads on a thread; one thread submits and takes what arrived, `wake` may be called from anywhere."""
 
-    def __init__(self, fetcher: Fetcher, *, window: int, window_bytes: int, host_concurrency: int) -> None:
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        *,
+        window: int,
+        window_bytes: int,
+        host_concurrency: int,
+        host_rate: HostRate | None = None,
+    ) -> None:
         self._window = window
         self._budget = ByteBudget(window_bytes)
         self._hosts = Hosts(concurrency=host_concurrency, clock=time.monotonic)
+        self._rate = host_rate
+        self._held: set[str] = set()
         self._in_flight: dict[Transfer, None] = {}
         self._ended: SimpleQueue[tuple[Transfer, Arrival] | None] = SimpleQueue()
         self._arrived: tuple[deque[tuple[Transfer, Arrival]], ...] = (deque(), deque())
@@ -154,28 +170,51 @@ class Downloads:
     def _start_or_park(self, transfer: Transfer) -> None:
         if transfer.is_forgotten:
             return
-        if transfer.host and not self._hosts.has_room(transfer.host):
-            waiting = self._parked.setdefault(transfer.host, deque())
-            (waiting.appendleft if transfer.urgent else waiting.append)(transfer)
-            self._parked_counts[transfer.urgent] += 1
-        else:
+        if self._may_start(transfer.host):
             self._start(transfer)
+            return
+        queue_s = (
+            len(self._parked.get(transfer.host, ())) / self._rate.per_s if self._rate is not None else 0.0
+        )
+        if queue_s > QUEUE_S:
+            told = f"host {transfer.host} is asked {self._rate.per_s:g} times a second" if self._rate else ""
+            self._give_back(transfer, told, wait_s=random.uniform(queue_s, QUEUE_S_AT_MOST))  # noqa: S311
+        else:
+            self._park(transfer, first=transfer.urgent)
+
+    def _may_start(self, host: str) -> bool:
+        return not host or (host not in self._held and self._hosts.has_room(host))
+
+    def _park(self, transfer: Transfer, *, first: bool) -> None:
+        waiting = self._parked.setdefault(transfer.host, deque())
+        (waiting.appendleft if first else waiting.append)(transfer)
+        self._parked_counts[transfer.urgent] += 1
 
     def _start(self, transfer: Transfer) -> None:
         alone_s = self._hosts.alone_s(transfer.host)
         if alone_s > 0:
-            error = UnreachableError(
-                f"host {transfer.host} failed too often in a row: it is left alone for {alone_s:.0f} s",
-                retry_after_s=alone_s,
-                host=transfer.host,
-                costs_attempt=False,
-            )
-            self._ended.put((transfer, Arrival(transfer.key, None, error)))
+            told = f"host {transfer.host} failed too often in a row: it is left alone for {alone_s:.0f} s"
+            self._give_back(transfer, told, wait_s=alone_s)
+            return
+        wait_s = self._rate.wait_s(transfer.host) if self._rate is not None and transfer.host else 0.0
+        if wait_s > 0:
+            self._park(transfer, first=True)
+            self._held.add(transfer.host)
+            self._transfers.call_later(wait_s, lambda: self._end_hold(transfer.host))
             return
         if transfer.host:
             self._hosts.start(transfer.host)
         self._budget.open(transfer)
         self._transfers.start(transfer)
+
+    def _give_back(self, transfer: Transfer, told: str, *, wait_s: float) -> None:
+        """End a download that was not begun, for nothing."""
+        error = UnreachableError(told, retry_after_s=wait_s, host=transfer.host, costs_attempt=False)
+        self._ended.put((transfer, Arrival(transfer.key, None, error)))
+
+    def _end_hold(self, host: str) -> None:
+        self._held.discard(host)
+        self._start_parked(host)
 
     def _end(self, transfer: Transfer, body: bytes | None, error: ImageError | None) -> None:
         if error is not None:
@@ -187,8 +226,10 @@ class Downloads:
             self._start_parked(transfer.host)
 
     def _start_parked(self, host: str) -> None:
-        waiting = self._parked.get(host)
-        while waiting and (self._hosts.has_room(host) or self._hosts.alone_s(host) > 0):
+        while host not in self._held and (self._hosts.has_room(host) or self._hosts.alone_s(host) > 0):
+            waiting = self._parked.get(host)
+            if waiting is None:
+                return
             transfer = waiting.popleft()
             self._parked_counts[transfer.urgent] -= 1
             if not waiting:

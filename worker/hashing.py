@@ -1,7 +1,7 @@
 """The bytes of one image in, what is known of it out: pHash, size, format, digest.
 
-The bytes alone decide what they are, never a name or a Content-Type, and the size that their header announces is checked
-before a pixel is decoded. Of an animation only the first frame is decoded.
+The bytes alone decide what they are, never a name or a Content-Type, and the size that their header announces is
+checked before a pixel is decoded. Of an animation only the first frame is decoded.
 """
 
 import warnings

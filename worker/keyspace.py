@@ -30,6 +30,7 @@ KEYS = {
     "by:size": "sorted set",
     "by:last": "sorted set",
     "workers": "sorted set",
+    "rate:v1:gcra:<host>": "string",
     "archive": "hash",
 }
 """Each key without the archive's prefix, and its type."""

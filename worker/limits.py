@@ -17,8 +17,8 @@ _PR_SET_PDEATHSIG = 1
 def limit_memory(limit_bytes: int) -> None:
     """Let this process allocate at most `limit_bytes` of private memory; beyond, an allocation fails.
 
-    RLIMIT_DATA counts heap, anonymous maps and the stacks of threads, and leaves out files that are mapped: the index is
-    no part of it. RLIMIT_AS would count both.
+    RLIMIT_DATA counts heap, anonymous maps and the stacks of threads, and leaves out files that are mapped: the index
+    is no part of it. RLIMIT_AS would count both.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     soft = limit_bytes if hard == resource.RLIM_INFINITY else min(limit_bytes, hard)

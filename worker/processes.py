@@ -1,6 +1,8 @@
 """Runs a worker as a process of its own beside us: for `up`, the demo and the tests."""
 
+import ctypes
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -8,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 STOP_TIMEOUT_S = 10.0
+_PR_SET_PDEATHSIG = 1
 
 
 def start_worker(
@@ -23,7 +26,10 @@ def start_worker(
     try:
         return subprocess.Popen(  # noqa: S603 - ourselves
             # -P: what lies in the current folder is no module of ours.
-            [sys.executable, "-P", "-m", "worker.cli", "worker", "--concurrency", str(concurrency)],
+            [
+                *(sys.executable, "-P", "-m", "worker.cli", "worker"),
+                *("--concurrency", str(concurrency), "--with-starter", str(os.getpid())),
+            ],
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -33,6 +39,14 @@ def start_worker(
     finally:
         if isinstance(log, Path) and not isinstance(output, int):
             output.close()
+
+
+def end_with_starter(pid: int) -> None:
+    """Let this process get SIGTERM when process `pid`, which has started it, ends: it may be killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != pid:
+        sys.exit(128 + signal.SIGTERM)
 
 
 def stop_worker(process: subprocess.Popen[bytes]) -> None:

@@ -93,6 +93,12 @@ class Settings(BaseSettings):
     host_concurrency: int = Field(
         32, ge=1, le=1024, description="Downloads at a time from one host and child"
     )
+    host_rate: float = Field(
+        0.0,
+        ge=0,
+        le=10_000,
+        description="Downloads a second from one host, all workers together; 0 for no limit",
+    )
     file_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="Folders, separated by `:`, under which file: URLs are read; none by default"
     )

@@ -1,23 +1,19 @@
-"""All downloads of one thread: libcurl's multi interface on an epoll loop.
+"""All downloads of one thread, each from its URL to its end.
 
 A transfer is a chain of requests: look the name up, ask, follow a redirect to the next. Redirects are followed here, so
 that each address is looked up, checked and counted alike. Limits of time are kept here too, since the time in which a
 transfer waits for room in memory must not count.
 """
 
-import os
-import select
-import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from queue import Empty, SimpleQueue
 
 import pycurl
 
 from producer.urls import redact_url
 from worker.addresses import AddressRules
 from worker.curl_failures import translate
+from worker.curl_loop import CurlLoop
 from worker.errors import (
     EmptyBodyError,
     HttpStatusError,
@@ -40,7 +36,6 @@ CUT_DURING_TLS = ("unexpected eof", "SSL_ERROR_SYSCALL", "reset by peer", "SSL_E
 """How libcurl and OpenSSL tell that the network, not the peer's TLS, ended a handshake."""
 
 TICK_S = 0.2
-IDLE_CONNECTIONS = 128
 FILE_THREADS = 8
 
 Ended = Callable[[Transfer, bytes | None, ImageError | None], None]
@@ -66,26 +61,11 @@ class Transfers:
         self._active: dict[Transfer, None] = {}
         self._spare_hands: list[Hand] = []
         self._hands: dict[pycurl.Curl, Hand] = {}
-        self._lock = threading.Lock()
-        self._is_closed = False
-        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._file_threads = SideThreads(FILE_THREADS)
-        self._timer_at: float | None = None
         self._tick_at = 0.0
-        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._epoll = select.epoll()
-        self._epoll.register(self._wake_fd, select.EPOLLIN)
-        self._multi = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
-        self._multi.setopt(pycurl.M_MAXCONNECTS, IDLE_CONNECTIONS)
-
-    def call(self, call: Callable[[], None]) -> None:
-        """Have the loop run `call`; from any thread. A lookup or a file may end after the loop was closed."""
-        with self._lock:
-            if not self._is_closed:
-                self._calls.put(call)
-                os.eventfd_write(self._wake_fd, 1)
+        self._loop = CurlLoop(self._finish)
+        self.call = self._loop.call
+        self.call_later = self._loop.call_later
 
     def start(self, transfer: Transfer) -> None:
         """Begin a transfer; `ended` is called once, here or later."""
@@ -118,48 +98,18 @@ class Transfers:
 
     def run_once(self) -> None:
         """Wait for something to happen, at most a tick while there is work, and handle it."""
-        for descriptor, event in self._epoll.poll(self._wait_s()):
-            if descriptor == self._wake_fd:
-                os.eventfd_read(self._wake_fd)
-            else:
-                doing = (pycurl.CSELECT_IN if event & ~select.EPOLLOUT else 0) | (
-                    pycurl.CSELECT_OUT if event & select.EPOLLOUT else 0
-                )
-                self._multi.socket_action(descriptor, doing)
-        self._run_calls()
+        self._loop.run_once(until=self._tick_at if self._active else None)
         now = time.monotonic()
-        if self._timer_at is not None and self._timer_at <= now:
-            self._timer_at = None
-            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-        self._finish_requests()
         if now >= self._tick_at:
             self._tick_at = now + TICK_S
             self._end_late_ones(now)
 
     def close(self) -> None:
         """Close all connections."""
-        with self._lock:
-            self._is_closed = True
         self.forget()
         for hand in self._spare_hands:
             hand.curl.close()
-        self._multi.close()
-        self._epoll.close()
-        os.close(self._wake_fd)
-
-    def _wait_s(self) -> float | None:
-        if not self._active:
-            return None
-        now = time.monotonic()
-        due = self._tick_at if self._timer_at is None else min(self._tick_at, self._timer_at)
-        return max(0.0, due - now)
-
-    def _run_calls(self) -> None:
-        try:
-            while True:
-                self._calls.get_nowait()()
-        except Empty:
-            return
+        self._loop.close()
 
     def _ask(self, transfer: Transfer, url: str) -> None:
         """Begin the request of `url`, the first or a redirect."""
@@ -199,7 +149,7 @@ class Transfers:
         hand.begin(transfer, target, addresses)
         transfer.hand = hand
         self._hands[hand.curl] = hand
-        self._multi.add_handle(hand.curl)
+        self._loop.add(hand.curl)
 
     def _permitted(self, target: Target, answer: Answer) -> tuple[str, ...]:
         permitted = []
@@ -214,16 +164,8 @@ class Transfers:
             raise RefusedAddressError(target.shows(f"is refused: {refusal.detail}"))
         return tuple(permitted)
 
-    def _finish_requests(self) -> None:
-        more = 1
-        while more:
-            more, done, failed = self._multi.info_read()
-            for curl in done:
-                self._finish(self._hands[curl], pycurl.E_OK)
-            for curl, code, told in failed:
-                self._finish(self._hands[curl], code, told)
-
-    def _finish(self, hand: Hand, code: int, told: str = "") -> None:
+    def _finish(self, curl: pycurl.Curl, code: int, told: str) -> None:
+        hand = self._hands[curl]
         transfer = hand.transfer
         assert transfer is not None and transfer.target is not None  # noqa: S101, PT018  # for the type checker
         target = transfer.target
@@ -288,7 +230,7 @@ class Transfers:
         hand = transfer.hand
         if hand is not None:
             transfer.hand = None
-            self._multi.remove_handle(hand.curl)
+            self._loop.remove(hand.curl)
             del self._hands[hand.curl]
             hand.transfer = None
             self._spare_hands.append(hand)
@@ -303,20 +245,3 @@ class Transfers:
             self.call(lambda: self._end(transfer, None, failure))
         else:
             self.call(lambda: self._end(transfer, body, None))
-
-    def _watch(self, what: int, descriptor: int, _multi: pycurl.CurlMulti, _data: object) -> None:
-        """Keep epoll's list as libcurl wants it."""
-        if what == pycurl.POLL_REMOVE:
-            with suppress(OSError):  # closed already: the kernel has forgotten it
-                self._epoll.unregister(descriptor)
-            return
-        events = (select.EPOLLIN if what & pycurl.POLL_IN else 0) | (
-            select.EPOLLOUT if what & pycurl.POLL_OUT else 0
-        )
-        try:
-            self._epoll.modify(descriptor, events)
-        except FileNotFoundError:
-            self._epoll.register(descriptor, events)
-
-    def _set_timer(self, timeout_ms: int) -> None:
-        self._timer_at = None if timeout_ms < 0 else time.monotonic() + timeout_ms / 1000

@@ -25,12 +25,17 @@ def _brute_force(hashes: dict[str, int]) -> set[frozenset[str]]:
 
 def test_the_demo_reports_exactly_the_pairs_that_brute_force_finds(tmp_path):
     run = subprocess.run(
-        [sys.executable, "-m", "worker.cli", "demo", "--json"],
+        [sys.executable, "-P", "-m", "worker.cli", "demo", "--json"],
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
-        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(DEMO.parent),
+            "TMPDIR": str(tmp_path),
+            "HOME": str(tmp_path),
+        },
     )
 
     events = [json.loads(line) for line in run.stdout.splitlines()]

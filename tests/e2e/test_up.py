@@ -31,8 +31,8 @@ def test_one_terminal_does_everything_and_ctrl_c_ends_it(command, demo_images):
         ended = run.interrupt()
 
         assert (ended, run.processes(), run.files()) == (130, [], [])
+        assert event["id"] in run.out
     assert (stats["images"], stats["alerts"], status["workers"]) == (2, 1, 1)
-    assert event["id"] in run.out
     told = command.run("stats", status=69)
     assert "run `lookalike up` here" in told.stderr
 
@@ -94,3 +94,19 @@ def test_a_verb_without_a_server_says_so_in_one_sentence(command, verb):
     assert told.stderr == (
         "lookalike: no server answers at /nowhere/valkey.sock: start it, or correct LOOKALIKE_REDIS_URL\n"
     )
+
+
+def test_killed_it_takes_its_worker_along_and_starts_again_where_it_was(command):
+    with command.running("up") as run:
+        _wait_ready(run)
+        [before] = command.rows("archive")
+        run.interrupt(signal.SIGKILL)
+        wait_until(lambda: len(run.processes()) <= 1, timeout_s=30, what="only the server is left")
+
+        with command.running("up") as another:
+            _wait_ready(another)
+            [after] = command.rows("archive")
+            assert run.processes() == []
+            another.interrupt()
+
+    assert after == before

@@ -294,7 +294,7 @@ def test_the_end_does_not_wait_for_a_silent_host():
 def test_a_mistake_of_ours_ends_each_download_and_not_the_thread(monkeypatch):
     with ScriptedHost(answer(b"x")) as host, downloads() as running:
         with monkeypatch.context() as broken:
-            broken.setattr("worker.transfers.Transfers._finish", lambda *_: 1 / 0)
+            broken.setattr("worker.transfers.Transfers._connect", lambda *_: 1 / 0)
             running.submit("a", host.url + "?token=SECRET", urgent=False)
             (first,) = take(running, 1)
         running.submit("b", host.url, urgent=False)

@@ -34,7 +34,7 @@ messages = st.builds(
     url=urls,
     id=texts,
     source=texts,
-    scraped_at=st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)),  # noqa: DTZ001
+    scraped_at=st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 30), timezones=st.just(UTC)),  # noqa: DTZ001
     page_url=urls,
     meta=st.dictionaries(
         st.text(st.characters(exclude_categories=("Cs",)), max_size=8), json_values, max_size=3

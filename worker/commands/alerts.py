@@ -10,8 +10,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from worker.alert_log import BEGINNING, AlertLog
 from worker.commands.output import (
-    EXIT_STATUSES,
     describe_alert,
+    exit_statuses,
     json_option,
     moment,
     note,
@@ -38,7 +38,7 @@ Examples:
 \b
 To go on where you stopped, give the `id` of the last alert that you have handled.
 
-{EXIT_STATUSES}"""
+{exit_statuses()}"""
 )
 @click.option("--follow", is_flag=True, help="Wait for more; Ctrl-C ends it.")
 @click.option(

@@ -6,7 +6,7 @@ import click
 
 from producer.server import DATA_FOLDER, connect
 from worker.archive import KnownArchives, find_archive, read_archive, server_name
-from worker.commands.output import EXIT_STATUSES, json_option, note, print_json, print_row
+from worker.commands.output import exit_statuses, json_option, note, print_json, print_row
 from worker.commands.session import embedded_settings, find_settings, is_server_given, open_session
 from worker.settings import Settings, load_settings
 
@@ -20,7 +20,7 @@ Examples:
   lookalike archive
   lookalike archive new
 
-{EXIT_STATUSES}""",
+{exit_statuses()}""",
 )
 @json_option
 @click.pass_context
@@ -48,7 +48,7 @@ def archive(context: click.Context, *, as_json: bool) -> None:
 Examples:
   lookalike archive new
 
-{EXIT_STATUSES}"""
+{exit_statuses()}"""
 )
 def new() -> None:
     """Accept another archive: the next worker that starts here takes the one on the server, or makes one.

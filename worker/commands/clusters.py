@@ -8,8 +8,8 @@ import click
 
 from worker.commands.moments import since_option, until_option
 from worker.commands.output import (
-    EXIT_STATUSES,
     count,
+    exit_statuses,
     json_option,
     moment,
     print_json,
@@ -32,7 +32,7 @@ Examples:
   lookalike clusters --since 2026-11-01 --until 2026-11-07
   lookalike clusters show 81d07fffe0611a85
 
-{EXIT_STATUSES}""",
+{exit_statuses()}""",
 )
 @click.option(
     "--min-size", type=click.IntRange(min=1), default=2, show_default=True, help="Images of a cluster."
@@ -89,7 +89,7 @@ Examples:
   lookalike clusters show 81d07fffe0611a85
   lookalike clusters show 81d07fffe0611a85 --json | jq -r '.urls[]'
 
-{EXIT_STATUSES.replace("0 done;", "0 done; 1 no image has this hash;")}"""
+{exit_statuses({1: "no image has this hash"})}"""
 )
 @click.argument("phash")
 @json_option

@@ -5,7 +5,7 @@ from itertools import islice
 import click
 
 from worker.archive import find_archive
-from worker.commands.output import EXIT_STATUSES, count, json_option, note, print_json, print_row
+from worker.commands.output import count, exit_statuses, json_option, note, print_json, print_row
 from worker.commands.session import open_session
 from worker.errors import REASONS
 from worker.failures import read_failures, try_again
@@ -23,9 +23,11 @@ Examples:
   lookalike failures --reason http_status --json | jq -r .url
   lookalike failures retry --reason timed_out
 
-{EXIT_STATUSES}""",
+{exit_statuses()}""",
 )
-@click.option("--reason", type=click.Choice(REASONS), help="Only those that failed for this reason.")
+@click.option(
+    "--reason", type=click.Choice(REASONS), metavar="REASON", help="Only those that failed for this reason."
+)
 @click.option("--limit", type=click.IntRange(min=0), default=0, help="Failures at most.  [default: all]")
 @json_option
 @click.pass_context
@@ -60,10 +62,12 @@ Examples:
   lookalike failures retry --reason timed_out
   lookalike failures retry --all
 
-{EXIT_STATUSES.replace("0 done;", "0 done; 1 a named entry is no failure (any more);")}"""
+{exit_statuses({1: "a named entry is no failure (any more)"})}"""
 )
 @click.argument("entries", nargs=-1, metavar="[ENTRY]...")
-@click.option("--reason", type=click.Choice(REASONS), help="All that failed for this reason.")
+@click.option(
+    "--reason", type=click.Choice(REASONS), metavar="REASON", help="All that failed for this reason."
+)
 @click.option("--all", "everything", is_flag=True, help=f"All, but those with the reason {UNREPEATABLE}.")
 @click.pass_context
 def retry(context: click.Context, *, entries: tuple[str, ...], reason: str | None, everything: bool) -> None:

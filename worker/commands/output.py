@@ -11,9 +11,19 @@ from rich.console import Console
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 
-EXIT_STATUSES = """\b
-Exit status:
-  0 done; 2 wrong usage; 69 no server; 78 configuration; 130 interrupted"""
+_EXIT_STATUSES = {
+    0: "done",
+    2: "wrong usage",
+    69: "no server answers, or it refuses",
+    78: "a setting, or the archive's recipe, forbids it",
+    130: "interrupted",
+}
+
+
+def exit_statuses(more: Mapping[int, str] | None = None) -> str:
+    """Give the part of a verb's help that tells what its exit status means."""
+    told = sorted({**_EXIT_STATUSES, **(more or {})}.items())
+    return "\b\nExit status:\n" + "\n".join(f"  {status:<5}{meaning}" for status, meaning in told)
 
 
 def print_json(row: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from worker.commands.output import EXIT_STATUSES, count, json_option, moment, note, print_long_json, print_row
+from worker.commands.output import count, exit_statuses, json_option, moment, note, print_long_json, print_row
 from worker.commands.session import find_uuid, open_session
 from worker.errors import ImageError, TransientError
 from worker.events import Match, write_match
@@ -26,11 +26,7 @@ Examples:
   lookalike search 81d07fffe0611a85 --json | jq -r '.matches[].sample.url'
   curl -s https://example.org/photo.jpg | lookalike search -
 
-{
-        EXIT_STATUSES.replace("0 done;", "0 done, matches or not; 1 no image that can be hashed;").replace(
-            "69 no server;", "69 no server; 75 the URL may work later;"
-        )
-    }"""
+{exit_statuses({0: "done, matches or not", 1: "no image that can be hashed", 75: "the URL may work later"})}"""
 )
 @click.argument("what", metavar="URL|FILE|HASH")
 @click.option(

@@ -36,13 +36,19 @@ def find_settings() -> Settings:
         raise ConfigurationError(str(error)) from None
     if is_server_given():
         return load_settings()
-    embedded = embedded_settings(Path(DATA_FOLDER))
-    return load_settings(**embedded) if url == embedded["redis_url"] else load_settings(redis_url=url)
+    return load_settings(**(folder_settings() or {"redis_url": url}))
 
 
 def is_server_given() -> bool:
     """Tell whether the environment names the server."""
     return bool(os.environ.get(REDIS_URL))
+
+
+def folder_settings() -> dict[str, str]:
+    """Give what the embedded server of this folder decides; nothing where none runs or another is given."""
+    if is_server_given() or not (Path(DATA_FOLDER) / DATA_SOCKET).is_socket():
+        return {}
+    return embedded_settings(Path(DATA_FOLDER))
 
 
 def embedded_settings(folder: Path) -> dict[str, str]:

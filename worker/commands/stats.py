@@ -2,7 +2,7 @@
 
 import click
 
-from worker.commands.output import EXIT_STATUSES, json_option, print_json, print_row
+from worker.commands.output import exit_statuses, json_option, print_json, print_row
 from worker.commands.session import find_uuid, open_session
 from worker.statistics import read_stats
 
@@ -22,7 +22,7 @@ Examples:
   lookalike stats
   lookalike stats --json | jq .images
 
-{EXIT_STATUSES}"""
+{exit_statuses()}"""
 )
 @json_option
 def stats(*, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 import click
 
-from worker.commands.output import EXIT_STATUSES, json_option, print_json, print_row
+from worker.commands.output import exit_statuses, json_option, print_json, print_row
 from worker.commands.session import find_uuid, open_session
 from worker.statistics import read_status
 
@@ -14,7 +14,7 @@ Examples:
   watch -n 1 lookalike status
   lookalike status --json | jq .waiting.live
 
-{EXIT_STATUSES}"""
+{exit_statuses()}"""
 )
 @json_option
 def status(*, as_json: bool) -> None:

@@ -11,8 +11,8 @@ from redis.exceptions import RedisError
 from producer.server import DATA_FOLDER, connect, show_server
 from worker.alert_log import AlertLog
 from worker.commands.output import (
-    EXIT_STATUSES,
     describe_alert,
+    exit_statuses,
     json_option,
     moment,
     note,
@@ -42,7 +42,7 @@ Examples:
   lookalike up --concurrency 4 --json > alerts.jsonl
   LOOKALIKE_REDIS_URL=redis://localhost:6379/0 lookalike up
 
-{EXIT_STATUSES}; the worker's, where it ended first"""
+{exit_statuses()}"""
 )
 @click.option(
     "--concurrency", type=click.IntRange(1, 256), help="Child processes.  [default: LOOKALIKE_CONCURRENCY, 2]"
@@ -53,7 +53,8 @@ def up(context: click.Context, *, concurrency: int | None, as_json: bool) -> Non
     """Run everything on this machine, in one terminal: logs on stderr, and alerts, as they come, on stdout.
 
     Without LOOKALIKE_REDIS_URL an embedded server keeps its data in ./lookalike-data, where the other verbs find it
-    when they are used in the same folder. Ctrl-C and SIGTERM stop it in good order, and leave nothing running.
+    when they are used in the same folder. Ctrl-C and SIGTERM stop it in good order, and leave nothing running. Where
+    the worker ends by itself, its exit status is passed on.
     """
     with Interrupts() as interrupts, ExitStack() as stack:
         settings = _start_server(stack)

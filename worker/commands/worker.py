@@ -7,6 +7,7 @@ import click
 
 from producer.server import REDIS_URL
 from worker.commands.session import find_settings
+from worker.processes import end_with_starter
 from worker.settings import PREFIX
 
 
@@ -20,11 +21,14 @@ Examples:
 @click.option(
     "--concurrency", type=click.IntRange(1, 256), help="Child processes.  [default: LOOKALIKE_CONCURRENCY, 2]"
 )
-def worker(concurrency: int | None) -> None:
+@click.option("--with-starter", "starter", type=int, metavar="PID", hidden=True)
+def worker(*, concurrency: int | None, starter: int | None) -> None:
     """Run a worker: download, hash, file, search and alert until it is stopped.
 
     SIGTERM and Ctrl-C give back what is in flight within 3 seconds; a second one ends at once.
     """
+    if starter is not None:
+        end_with_starter(starter)
     settings = find_settings()
     # Those that depend on the folder in which the command was given.
     os.environ[REDIS_URL] = settings.redis_url.get_secret_value()
@@ -32,6 +36,8 @@ def worker(concurrency: int | None) -> None:
     os.environ[f"{PREFIX}CACHE_DIR"] = str(settings.cache_dir)
     from worker.app import app  # noqa: PLC0415 - the app reads its settings from the environment
 
+    if os.environ.get("NO_COLOR"):
+        app.conf.worker_log_color = False
     app.worker_main(
         [
             "--quiet",
