@@ -16,6 +16,7 @@ from bench_archive import ARCHIVE, KEYS, run_archive
 from bench_bare import bare_latency_s
 from bench_host import dead_hosts, run_host
 from bench_memory import measure_archive, measure_streams
+from bench_scale import measure, tell_model
 from bench_service import Service, run_service
 
 from producer.server import connect
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pipeline import Bench
 
 DEAD_HOSTS = 50
+SMALLEST = 100_000
 SAMPLES = 60
 BUSY_SAMPLES = 100
 ENQUEUE_POLL_S = 0.2
@@ -206,12 +208,30 @@ def enqueue(bench: "Bench", lines: float) -> None:
     )
 
 
+def scale(bench: "Bench", largest: float) -> None:
+    """Measure archives of 1e5 hashes, ten times as many, and so on; tell what a model says of those beyond."""
+    sizes = []
+    with run_host(bench.folder, home=bench.home / "host", latency_ms=0, kind=bench.options.host) as host:
+        hashes = SMALLEST
+        while hashes <= largest:
+            with run_service(
+                distinct=hashes, processes=bench.processes, cache_dir=bench.cache_dir
+            ) as service:
+                service.warm_up(bench.warm_urls(host), processes=bench.processes)
+                sizes.append(measure(service, bench.urls(host), hashes=hashes, cache_dir=bench.cache_dir))
+            bench.note({"scale": hashes, "search_ms": round(sizes[-1].search_ms, 3)})
+            hashes *= 10
+    for row in tell_model(sizes):
+        bench.tell(row)
+
+
 CHECKS: dict[str, tuple[Callable[["Bench", float], None], float, str]] = {
     "latency": (latency, 100, "ms of latency on every download, compared with none"),
     "alerts": (alerts, SAMPLES, "time from XADD to the alert, so many samples"),
     "slow-hosts": (slow_hosts, 0.1, "share of downloads from hosts that never answer"),
     "repeats": (repeats, 0.3, "share of images whose bytes came before"),
     "memory": (memory, 1e6, "bytes an image of so many in Redis, memory of a child"),
+    "scale": (scale, 1e7, "cost of an image at 1e5 hashes and more, up to so many"),
     "enqueue": (enqueue, 2e6, "lines of a text file for `lookalike enqueue`"),
 }
 """Each check: what runs it, the value of its option where none is given, and what the option says."""

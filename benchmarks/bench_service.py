@@ -47,6 +47,7 @@ class Service:
     """A worker with its server and a producer."""
 
     def __init__(self, url: str, *, worker: subprocess.Popen[bytes], server_pid: int, log: Path) -> None:
+        self.url = url
         self.client = connect(url)
         self.producer = Producer(url, ARCHIVE)
         self.worker = psutil.Process(worker.pid)
