@@ -129,7 +129,9 @@ def _decode(body: bytes, *, max_pixels: int) -> Image.Image:
     except MemoryError:
         raise TooLargeError("the image does not fit into the memory of a worker") from None
     except Exception as error:  # noqa: BLE001  # of hostile files every 22nd raises something unexpected
-        if isinstance(error, UnidentifiedImageError) and not _begins_like_an_image(body):
+        if isinstance(error, UnidentifiedImageError):
+            if _begins_like_an_image(body):
+                raise BrokenImageError("the header of the image cannot be read") from None
             raise NotAnImageError("the bytes begin like no image that is decoded") from None
         raise BrokenImageError(f"cannot be decoded: {_told(error)}") from None
     return image
@@ -170,6 +172,7 @@ def _formats() -> tuple[str, ...]:
 def _register_heif() -> None:
     import pillow_heif  # noqa: PLC0415  # an extra
 
+    pillow_heif.options.DECODE_THREADS = 1
     pillow_heif.register_heif_opener(thumbnails=False)
 
 

@@ -361,6 +361,17 @@ def test_warming_up_can_be_done_twice():
         warm_up()
 
 
+def test_heic_is_decoded_where_its_extra_is_installed():
+    pytest.importorskip("pillow_heif", reason="an extra")
+    warm_up()
+    body = encoded(rgb(), "HEIF")
+
+    found = hashed(body)
+
+    with Image.open(BytesIO(body)) as image:
+        assert (found.format, f"{found.phash:016x}") == ("HEIF", plain(image))
+
+
 def test_identical_bytes_are_decoded_once(monkeypatch):
     decoded = []
     real = Image.open
