@@ -41,6 +41,11 @@ demo: $(RUN_STAMP) ## Send the demo images through the real service on an embedd
 test: $(DEV_STAMP) ## Run the whole suite; it starts what it needs itself
 	@$(BIN)/python -m pytest
 
+.PHONY: bench
+bench: $(BENCH_STAMP) ## Run the short forms of the benchmarks: a few minutes
+	@$(BIN)/python benchmarks/pipeline.py --count 500 --preload 1e5 --rounds 1 --naive-count 10 --json
+	@$(BIN)/python benchmarks/pipeline.py --count 500 --preload 1e5 --alerts 20 --memory 1e5 --enqueue 1e5 --json
+
 .PHONY: format
 format: $(DEV_STAMP) ## Format the code
 	@$(BIN)/ruff format

@@ -41,6 +41,9 @@ logger = logging.getLogger(__name__)
 BATCH = 16
 """Images hashed in a row before they are filed: about 50 ms, so that a live image never waits long."""
 
+BESIDE_LIVE = BATCH // 4
+"""Of others that are hashed before a live image is filed."""
+
 POLL_S = 0.02
 """How long a round may wait for a download before it looks at the lanes again."""
 
@@ -216,20 +219,30 @@ class Pipeline:
         """Decode and hash what has arrived, live images first."""
         if not self._downloading:
             return
-        is_idle = not (self._hashed or self._recorded)
-        for arrival in self._downloads.arrived(limit=BATCH, timeout_s=POLL_S if is_idle else 0):
-            work = self._downloading.pop(arrival.key, None)  # type: ignore[call-overload]  # our own key
-            if work is None or self._stopping() or not self._leases.holds(work.entry):
-                continue
-            try:
-                work.image = self._decode(work, arrival)
-            except ImageError as error:
-                self._fail(work, error)
-            except StoppedError:
-                continue
-            else:
-                self._hashed.append(work)
-            self.images += 1
+        # One by one: a live image that arrives meanwhile is next, and few others are hashed before it is filed.
+        timeout_s = 0 if self._hashed or self._recorded else POLL_S
+        others = BATCH
+        for _ in range(BATCH):
+            arrivals = self._downloads.arrived(limit=1, timeout_s=timeout_s)
+            timeout_s = 0
+            for arrival in arrivals:
+                work = self._downloading.pop(arrival.key, None)  # type: ignore[call-overload]  # our own key
+                if work is not None and not self._stopping() and self._leases.holds(work.entry):
+                    self._hash_one(work, arrival)
+                    others = min(others, BESIDE_LIVE) if work.entry.lane == "live" else others - 1
+            if not arrivals or others <= 0:
+                return
+
+    def _hash_one(self, work: Work, arrival: Arrival) -> None:
+        try:
+            work.image = self._decode(work, arrival)
+        except ImageError as error:
+            self._fail(work, error)
+        except StoppedError:
+            return
+        else:
+            self._hashed.append(work)
+        self.images += 1
 
     def _decode(self, work: Work, arrival: Arrival) -> ImageFacts:
         if arrival.error is not None:

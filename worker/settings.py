@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     max_distance: int = Field(
         10, ge=0, le=16, description="Bits, inclusive: hashes this near are look-alikes"
     )
-    window: int = Field(256, ge=8, le=4096, description="Images in flight in one child")
+    window: int = Field(512, ge=8, le=4096, description="Images in flight in one child")
     window_bytes: int = Field(
         64 * 2**20,
         ge=2**20,
