@@ -7,7 +7,7 @@ batches; a step that an outage interrupts is simply done again, since each is id
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from time import monotonic, time
+from time import monotonic
 
 from redis.exceptions import OutOfMemoryError, RedisError
 
@@ -23,13 +23,12 @@ from worker.errors import (
     BadEntryError,
     IdConflictError,
     ImageError,
-    TransientError,
 )
 from worker.look_alikes import LookAlikes
 from worker.outages import Outage
 from worker.ownership import LeaseKeeper, Ownership
 from worker.records import ImageFacts, Record
-from worker.retries import retry_delay_s
+from worker.retries import Failed, end_failed
 from worker.settings import Settings
 from worker.suspects import StoppedError
 from worker.wakes import WakeUps
@@ -98,7 +97,7 @@ class Pipeline:
         self._is_full = False
         self._looked_at = float("-inf")
         self._taken: list[Entry] = []
-        self._failed: list[tuple[Entry, History, str | None, ImageError]] = []
+        self._failed: list[Failed] = []
         self._downloading: dict[tuple[str, str], Work] = {}
         self._hashed: list[Work] = []
         self._recorded: list[Work] = []
@@ -189,12 +188,12 @@ class Pipeline:
     def _look_up(self) -> None:
         """Send each entry to where it belongs: known images to the search, unknown ones to the downloads."""
         good: list[Work] = []
-        bad: list[tuple[Entry, History, str | None, ImageError]] = []
+        bad: list[Failed] = []
         for entry in self._taken:
             try:
                 good.append(Work(entry, read_message(entry), read_history(entry)))
             except BadEntryError as error:
-                bad.append((entry, History(), None, error))
+                bad.append(Failed(entry, History(), None, error))
         records = self._clusters.known([work.message.image_id for work in good])
         self._taken = []
         self._failed += bad
@@ -290,36 +289,18 @@ class Pipeline:
                 self._leases.drop(work.entry)
 
     def _fail(self, work: Work, error: ImageError) -> None:
-        self._failed.append((work.entry, work.history, work.message.image_id, error))
+        self._failed.append(Failed(work.entry, work.history, work.message.image_id, error))
 
     def _end_failed(self) -> None:
         """Let each image that failed wait for another attempt, or end it in `failures`."""
         while self._failed:
-            entry, history, image_id, error = self._failed[-1]
-            first_ms = history.first_seen_at_ms or time() * 1000
-            may_wait_s = first_ms / 1000 + self._settings.retry_for - time()
-            attempts = history.attempts + (error.costs_attempt if isinstance(error, TransientError) else 1)
-            if isinstance(error, TransientError) and may_wait_s > 0:
-                delay_s = retry_delay_s(error, attempts=attempts, settings=self._settings)
-                self._ownership.retry(
-                    entry, delay_s=min(delay_s, may_wait_s), attempts=attempts, deaths=history.deaths
-                )
+            failed = self._failed[-1]
+            if end_failed(failed, ownership=self._ownership, settings=self._settings):
+                self._leases.drop(failed.entry)
             else:
-                status = self._ownership.fail(
-                    entry,
-                    image_id=image_id,
-                    reason=error.reason,
-                    detail=error.detail,
-                    attempts=attempts,
-                    keep=self._settings.failures_keep,
-                )
-                if status == "RECORDED":
-                    # Another delivery of the same image was filed meanwhile: this one goes on with it.
-                    self._taken.append(entry)
-                    self._failed.pop()
-                    continue
+                # Another delivery of the same image was filed meanwhile: this one goes on with it.
+                self._taken.append(failed.entry)
             self._failed.pop()
-            self._leases.drop(entry)
 
     def _leave(self) -> None:
         """Finish what is hashed, give back the rest at once; where the server is away, the lease does it."""
