@@ -74,7 +74,7 @@ class Run:
     def suffer(self, kind: str, share: int) -> None:
         """Meet work in flight with one fault, and measure how long nothing went on."""
         service, rng = self._service, self._rng
-        self.wait(lambda: len(service.children()) >= WORKERS, 60)
+        self.wait(lambda: len(service.children()) >= 2 * WORKERS, 60)
         self.send(share - share // 3)
         time.sleep(rng.uniform(0, 0.3))
         measured = kind

@@ -30,6 +30,7 @@ from worker.settings import load_settings
 logger = logging.getLogger(__name__)
 
 _REPLACE_EVERY_S = 0.5
+_TRY_EVERY_S = 1.0
 _RETIRE_AFTER_S = 0.2
 _TELL_EVERY_S = 60.0
 
@@ -92,11 +93,23 @@ class BridgeStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has n
         self._bridge.stop()
 
 
-class GarbageStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
-    """Lets the worker outlive what is no message in the broker's list: kombu has taken it out when it raises."""
+class PatienceStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """Lets the worker outlive whatever comes from its broker, at one try a second.
+
+    Celery waits where it cannot connect, but not where it can and is then refused, as at `maxmemory`; and it ends at
+    what is no message, which kombu has taken out of the list by then.
+    """
+
+    requires = frozenset({"celery.worker.consumer.connection:Connection"})
 
     def __init__(self, consumer: Any, **_: object) -> None:  # noqa: ANN401 - Celery's consumer has no type
         consumer.channel_errors += (ValueError, TypeError, AttributeError)
+        self._started_at = float("-inf")
+
+    def start(self, _: Any) -> None:  # noqa: ANN401 - as above
+        """Begin a try."""
+        time.sleep(max(0.0, self._started_at + _TRY_EVERY_S - time.monotonic()))
+        self._started_at = time.monotonic()
 
 
 class _Process:
@@ -144,7 +157,7 @@ def _make_app() -> Celery:
         worker_send_task_events=False,
     )
     made.steps["worker"].update({SweeperStep, ReplaceStep, BridgeStep})
-    made.steps["consumer"].add(GarbageStep)
+    made.steps["consumer"].add(PatienceStep)
     made.settings = loaded
     return made
 
