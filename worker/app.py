@@ -100,16 +100,16 @@ class PatienceStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has
     what is no message, which kombu has taken out of the list by then.
     """
 
-    requires = frozenset({"celery.worker.consumer.connection:Connection"})
-
     def __init__(self, consumer: Any, **_: object) -> None:  # noqa: ANN401 - Celery's consumer has no type
         consumer.channel_errors += (ValueError, TypeError, AttributeError)
-        self._started_at = float("-inf")
+        self._ended_at = float("-inf")
 
-    def start(self, _: Any) -> None:  # noqa: ANN401 - as above
-        """Begin a try."""
-        time.sleep(max(0.0, self._started_at + _TRY_EVERY_S - time.monotonic()))
-        self._started_at = time.monotonic()
+    def stop(self, _: Any) -> None:  # noqa: ANN401 - as above
+        """End a try: Celery begins the next one at once."""
+        if _process.parent is None or _process.parent.is_stopping():
+            return
+        time.sleep(max(0.0, self._ended_at + _TRY_EVERY_S - time.monotonic()))
+        self._ended_at = time.monotonic()
 
 
 class _Process:

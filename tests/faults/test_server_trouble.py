@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 from fault_checker import check
-from observing import alerts, children, failures
-from soft_images import draw, encode
 from tcp_proxy import TcpProxy
-from waiting import wait_until
 
 from producer import Producer
 from producer.server import connect
+from tests.observing import alerts, children, failures
+from tests.soft_images import draw, encode
+from tests.waiting import wait_until
 from worker.embedded import EmbeddedServer
 
 DURABLE = {"appendonly": "yes", "appendfsync": "always", "save": "", "maxmemory-policy": "noeviction"}
