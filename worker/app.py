@@ -68,6 +68,10 @@ class ReplaceStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has 
 
     requires = frozenset({"celery.worker.components:Pool"})
 
+    def start(self, worker: Any) -> None:  # noqa: ANN401 - Celery's worker has no type
+        """Replace, too, those that die while the worker starts: Celery would end."""
+        worker.pool.did_start_ok = lambda: True
+
     def register_with_event_loop(self, worker: Any, hub: Any) -> None:  # noqa: ANN401 - Celery's have no types
         """Look in Celery's own loop, since nothing else may fork."""
         hub.call_repeatedly(_REPLACE_EVERY_S, worker.pool.maintain_pool)

@@ -34,7 +34,7 @@ def _kill_at(owner, method, points):
     @wraps(function)
     def stepped(*args, **kwargs):
         # A step that has nothing to do is no point of interest.
-        is_busy = method in ("submit", "hash", "hash_image") or any(
+        is_busy = method in ("submit", "hash", "hash_image", "limit_memory") or any(
             isinstance(arg, list | tuple) and arg for arg in args[1:]
         )
         if is_busy and f"before:{name}" in points and _once(f"before:{name}"):
@@ -48,16 +48,18 @@ def _kill_at(owner, method, points):
 
 
 def _install_kills(points):
-    import worker.decoding
+    import worker.limits
     from worker.alerts import Publisher
     from worker.clusters import Clusters
     from worker.decoding import Decoder
     from worker.downloads import Downloads
     from worker.ownership import Ownership
+    from worker.remembered import RememberedHashes
 
     for owner, method in (
         (Ownership, "take"), (Clusters, "known"), (Downloads, "submit"), (Decoder, "hash"), (Clusters, "record"),
-        (Clusters, "look_back"), (Publisher, "publish"), (worker.decoding, "hash_image"),
+        (Clusters, "look_back"), (Publisher, "publish"), (RememberedHashes, "hash_image"),
+        (worker.limits, "limit_memory"),
     ):  # fmt: skip
         _kill_at(owner, method, points)
 
