@@ -67,9 +67,9 @@ def _install_kills(points):
 def _install_poison():
     import worker.hashing
 
-    hash_image = worker.hashing.hash_image
+    hash_digested = worker.hashing.hash_digested
 
-    def poisoned(body, *, max_pixels):
+    def poisoned(body, digest, **limits):
         at = body.find(b"POISON:")
         way = body[at + 7 : at + 11] if at >= 0 else b""
         if way == b"KILL":
@@ -79,9 +79,9 @@ def _install_poison():
         elif way == b"HANG":
             # In C, with the interpreter's lock held: no Python code runs any more, in no thread.
             ctypes.PyDLL(None).sleep(3600)
-        return hash_image(body, max_pixels=max_pixels)
+        return hash_digested(body, digest, **limits)
 
-    worker.hashing.hash_image = poisoned
+    worker.hashing.hash_digested = poisoned
 
 
 if "LOOKALIKE_TEST_KILL_AT" in os.environ and "worker" in " ".join(sys.orig_argv):
