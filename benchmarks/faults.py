@@ -119,8 +119,7 @@ class Run:
         """Send the rest and wait until nothing is on its way."""
         while self._names:
             self.send(100)
-        senders = self._service.senders
-        self.wait(lambda: sum(sender.poll() for sender in senders) == len(senders), DRAIN_TIMEOUT_S)
+        self.wait(self._service.is_all_accepted, DRAIN_TIMEOUT_S)
         self.wait(lambda: self._service.outstanding() == 0, DRAIN_TIMEOUT_S)
 
 
