@@ -74,7 +74,7 @@ class Run:
     def suffer(self, kind: str, share: int) -> None:
         """Meet work in flight with one fault, and measure how long nothing went on."""
         service, rng = self._service, self._rng
-        self.wait(lambda: len(service.children()) >= WORKERS, 60)
+        self.wait(lambda: len(service.children()) >= 2 * WORKERS, 60)
         self.send(share - share // 3)
         time.sleep(rng.uniform(0, 0.3))
         measured = kind
@@ -119,8 +119,7 @@ class Run:
         """Send the rest and wait until nothing is on its way."""
         while self._names:
             self.send(100)
-        senders = self._service.senders
-        self.wait(lambda: sum(sender.poll() for sender in senders) == len(senders), DRAIN_TIMEOUT_S)
+        self.wait(self._service.is_all_accepted, DRAIN_TIMEOUT_S)
         self.wait(lambda: self._service.outstanding() == 0, DRAIN_TIMEOUT_S)
 
 

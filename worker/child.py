@@ -17,6 +17,7 @@ from worker.downloads import Downloads
 from worker.fetch import Fetcher, FetchLimits
 from worker.host_rate import HostRate
 from worker.keyspace import Keyspace
+from worker.look_alikes import LookAlikes
 from worker.notes import Note
 from worker.outages import Outage
 from worker.ownership import LeaseKeeper, Ownership
@@ -65,11 +66,12 @@ class Child:
             else None,
         )
         self._replica = Replica(self.client, keys, cache_dir=settings.cache_dir)
+        clusters = Clusters(scripts, keys=keys, consumer=consumer)
         self.pipeline = Pipeline(
             settings,
             ownership=ownership,
             leases=self._leases,
-            clusters=Clusters(scripts, keys=keys, consumer=consumer),
+            clusters=clusters,
             downloads=self._downloads,
             decoder=Decoder(
                 self._note,
@@ -78,7 +80,13 @@ class Child:
                 timeout_s=settings.decode_timeout,
                 stopping=stopping,
             ),
-            replica=self._replica,
+            look_alikes=LookAlikes(
+                self._replica,
+                clusters=clusters,
+                archive=settings.archive,
+                uuid=uuid,
+                max_distance=settings.max_distance,
+            ),
             publisher=Publisher(scripts, keys=keys, consumer=consumer, keep=settings.alerts_keep),
             sweep=partial(sweep_archive, scripts, keys=keys, lease_s=settings.lease),
             wakes=WakeUps(self.client, names=keys, send=partial(wake, self.client)),

@@ -8,13 +8,14 @@ import mmap
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from worker.parts import Parts
-from worker.sorted_run import RunArrays, array_sizes, choose_parts, fill_run, keep_first_rows
+from worker.sorted_run import RunArrays, array_sizes, choose_parts, keep_first_rows, sort_copies
 
 MAGIC = b"LKLKRUN1"
 _PAGE = 4096
@@ -40,21 +41,34 @@ def write_run(  # noqa: PLR0913  # it writes a run: these are its parts
     """Build the run of these hashes, `rows` counted from `first_row`, and bring it to the disk.
 
     Needs 28 bytes of memory a hash meanwhile. `path` is a temporary name: the caller renames the whole file.
+    Written, not mapped: only so does the page cache hold it in large pages (decision 0012).
     """
     hashes, rows = keep_first_rows(hashes, rows)
     parts = choose_parts(len(hashes))
     facts = _FACTS.pack(digest.encode(), first_row, end_row, len(hashes), *(*parts.bits, 0)[:4])
     facts = facts.ljust(_PAGE - _FACTS_BEGIN, b"\0")
-    with path.open("w+b") as file:
-        # Reserved at once: a full disk is an error here, and a dead process where a mapped page is touched.
-        os.posix_fallocate(file.fileno(), 0, _PAGE + sum(_padded_lengths(parts, len(hashes))))
-        with mmap.mmap(file.fileno(), 0) as mapped:
-            fill_run(_arrays(mapped, parts, first_row, end_row, len(hashes)), hashes, rows)
-            with memoryview(mapped) as whole, whole[_PAGE:] as body:
-                body_sum = zlib.crc32(body)
-            mapped[:_PAGE] = MAGIC + _SUMS.pack(zlib.crc32(facts, body_sum), body_sum) + facts
-            mapped.flush()
+    body_sum = 0
+    with path.open("wb") as file:
+        file.seek(_PAGE)
+        for chunk in _body(parts, hashes, rows):
+            body_sum = zlib.crc32(chunk, body_sum)
+            file.write(chunk)
+        file.seek(0)
+        file.write(MAGIC + _SUMS.pack(zlib.crc32(facts, body_sum), body_sum) + facts)
+        file.flush()
         os.fsync(file.fileno())
+
+
+def _body(parts: Parts, hashes: NDArray[np.uint64], rows: NDArray[np.uint32]) -> Iterator[memoryview | bytes]:
+    """Give the arrays one after the other, each filled up to the alignment."""
+    sizes = array_sizes(parts, len(hashes))
+    starts = np.empty(sizes.starts, np.uint32)
+    for copy in sort_copies(parts, hashes, starts):
+        yield copy.data
+    yield bytes(-8 * sizes.copies % _ALIGN)
+    for array in (starts, rows):
+        yield array.data
+        yield bytes(-array.nbytes % _ALIGN)
 
 
 def open_run(path: Path, *, digest: str) -> RunArrays:

@@ -78,9 +78,11 @@ def keep_first_rows(
     return hashes[begins], np.minimum.reduceat(rows, begins)
 
 
-def fill_run(arrays: RunArrays, hashes: NDArray[np.uint64], rows: NDArray[np.uint32]) -> None:
-    """Fill the arrays of a run from hashes in ascending order and the row of each."""
-    parts, count = arrays.parts, len(hashes)
+def sort_copies(
+    parts: Parts, hashes: NDArray[np.uint64], starts: NDArray[np.uint32]
+) -> Iterator[NDArray[np.uint64]]:
+    """Give the copies of ascending hashes one after the other, filled up to whole blocks, and fill `starts`."""
+    count = len(hashes)
     if len(parts.bits) * count >= 1 << 32:
         raise ValueError(f"a run of {count} hashes: the table of its buckets counts to 2^32")
     for number, (bits, shift) in enumerate(zip(parts.bits, parts.shifts, strict=True)):
@@ -89,14 +91,13 @@ def fill_run(arrays: RunArrays, hashes: NDArray[np.uint64], rows: NDArray[np.uin
         copy = (hashes << turn) | (hashes >> back) if turn else hashes
         if turn:
             copy.sort()
-        begin, first = number * count, parts.first_buckets[number]
+        first = parts.first_buckets[number]
         bounds = np.arange(1 << bits, dtype=np.uint64) << np.uint64(64 - bits)
-        arrays.starts[first : first + len(bounds)] = copy.searchsorted(bounds) + begin
-        arrays.copies[begin : begin + count] = (copy >> turn) | (copy << back) if turn else copy
+        starts[first : first + len(bounds)] = copy.searchsorted(bounds) + number * count
+        yield (copy >> turn) | (copy << back) if turn else copy
+    starts[-1] = len(parts.bits) * count
     # What fills the last block is a hash of the run: whatever it is near to, it is found anyway.
-    arrays.copies[len(parts.bits) * count :] = hashes[0] if count else 0
-    arrays.starts[-1] = len(parts.bits) * count
-    arrays.rows[:] = rows
+    yield hashes[:1].repeat(array_sizes(parts, count).copies - len(parts.bits) * count)
 
 
 class SortedRun:
@@ -118,16 +119,9 @@ class SortedRun:
         end_row = first_row + len(hashes)
         hashes, rows = keep_first_rows(hashes, np.arange(len(hashes), dtype=np.uint32))
         parts = parts or choose_parts(len(hashes))
-        sizes = array_sizes(parts, len(hashes))
-        arrays = RunArrays(
-            parts,
-            first_row,
-            end_row,
-            copies=np.empty(sizes.copies, np.uint64),
-            starts=np.empty(sizes.starts, np.uint32),
-            rows=np.empty(sizes.rows, np.uint32),
-        )
-        fill_run(arrays, hashes, rows)
+        starts = np.empty(parts.buckets + 1, np.uint32)
+        copies = np.concatenate(list(sort_copies(parts, hashes, starts)))
+        arrays = RunArrays(parts, first_row, end_row, copies, starts, rows)
         return cls(arrays)
 
     def find(self, queries: NDArray[np.uint64], *, max_distance: int) -> list[Hits]:
