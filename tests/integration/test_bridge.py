@@ -61,3 +61,15 @@ def test_the_bridge_wakes_workers_by_their_own_broker(service, broker, demo_imag
     service.wait_done(images=1)
 
     assert broker(1).keys() == []
+
+
+def test_garbage_in_the_bridges_list_does_not_end_the_bridge(service, broker, foreign_app, demo_images):
+    service.start_worker()
+    lists = broker(1)
+    for garbage in (b"no JSON", b"\xff\xfe", b"[]", b"{}", b'{"body": 1}', b"null", b'"x"'):
+        lists.rpush("lookalike.test", garbage)
+    wait_until(lambda: not lists.llen("lookalike.test"), what="the list is empty")
+
+    foreign_app.send_task("lookalike.enqueue", [f"{demo_images.base_url}rocket.jpg"], queue="lookalike.test")
+
+    assert service.wait_done(images=1)["images"] == 1
