@@ -59,6 +59,11 @@ def choose_page(archive: OpenArchive, choice: Choice, *, cursor: str | None, lim
     return ChosenPage(clusters, {}, write_cursor(order, position))
 
 
+def check_choice(archive: OpenArchive, choice: Choice) -> None:
+    """Raise what `choose_page` would, before an answer has begun."""
+    choose_page(archive, choice, cursor=None, limit=1)
+
+
 def _number(listing: Listing, text: str | None, parse: Callable[[str], int]) -> int | None:
     """Turn a moment into the number of the first image seen at it or later."""
     if not text:
