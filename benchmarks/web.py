@@ -66,7 +66,9 @@ def fill(client, keys: Keyspace, hashes: np.ndarray) -> None:  # noqa: ANN001 - 
             url = f"https://example.org/images/{number}.jpg"
             header = b"\1" + phash.to_bytes(8, "big") + (1_760_000_000_000 + number).to_bytes(6, "big")
             header += b"".join(value.to_bytes(4, "big") for value in (number + 1, 0, number, number))
-            pipe.hset(keys.records(number), number, header + pack_body(ImageFacts(derived_id(url), url, phash)))
+            pipe.hset(
+                keys.records(number), number, header + pack_body(ImageFacts(derived_id(url), url, phash))
+            )
             pipe.sadd(keys.cluster(phash), number)
         pipe.execute()
     client.hset(keys.counters, mapping={"images": len(hashes), "rows": len(hashes), "clusters": len(hashes)})
