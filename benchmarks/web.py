@@ -1,7 +1,7 @@
 """Requests a second of `GET /v1/search?hash=` over a million hashes, beside an empty endpoint of the same server.
 
-`python benchmarks/web.py [--hashes 1000000] [--seconds 10]` fills a server of its own, starts `lookalike web` on one core
-where the machine has two, and asks from the other one over 16 kept connections.
+`python benchmarks/web.py [--hashes 1000000] [--seconds 10]` fills a server of its own, starts `lookalike web` on one
+core where the machine has two, and asks from the other one over 16 kept connections.
 """
 
 import argparse

@@ -19,7 +19,7 @@ from worker.embedded import IN_MEMORY, EmbeddedServer
 from worker.image_server import ImageServer
 from worker.keyspace import Keyspace
 from worker.processes import start_worker, stop_worker
-from worker.statistics import read_stats, read_status
+from worker.reading.statistics import read_stats, read_status
 
 ROOT = Path(__file__).parent.parent
 DEMO_FOLDER = ROOT / "demo"

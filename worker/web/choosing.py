@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from worker.listing import MAX_NUMBER, SOURCE_DEPTH, Cluster, Filter, Listing, Order
-from worker.moments import parse_since, parse_until
-from worker.periods import Period
+from worker.reading.listing import MAX_NUMBER, SOURCE_DEPTH, Cluster, Filter, Listing, Order
+from worker.reading.moments import parse_since, parse_until
+from worker.reading.periods import Period
 from worker.web.cursors import read_cursor, write_cursor
 from worker.web.problems import ProblemError
 from worker.web.service import OpenArchive

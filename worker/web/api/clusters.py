@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from worker.listing import UnknownImageError
+from worker.reading.listing import UnknownImageError
 from worker.web.answers import ServiceOf, answer, problems
 from worker.web.choosing import Choice, check_choice, choose_page
 from worker.web.cursors import read_number

@@ -7,8 +7,8 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.parts import LARGE, LARGE_ROWS, SMALL, Parts, Probes, probe
-from worker.pieces import Hits, scan
+from worker.indexing.parts import LARGE, LARGE_ROWS, SMALL, Parts, Probes, probe
+from worker.indexing.pieces import Hits, scan
 
 BLOCK = 8
 """Hashes in one cache line: candidates are fetched in whole lines, neighbours included, which the comparison

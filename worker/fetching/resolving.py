@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from worker.side_threads import SideThreads
+from worker.fetching.side_threads import SideThreads
 
 REMEMBER_S = 60.0
 REMEMBER_HOSTS = 4096

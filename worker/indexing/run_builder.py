@@ -1,4 +1,4 @@
-"""The process that builds runs: `python -m worker.run_builder`, one at a time on a machine.
+"""The process that builds runs: `python -m worker.indexing.run_builder`, one at a time on a machine.
 
 A replica starts it. It reads its job from standard input, one line of JSON, and ends when that is closed or the
 folder disappears. It knows files only: no server, no password. The lock is inherited and ends with the process.
@@ -27,7 +27,7 @@ def main() -> None:
     temporary = folder / f"building.{os.getpid()}.tmp"
     threading.Thread(target=_end_with_parent, args=(folder, temporary), daemon=True).start()
     # numpy is loaded after that: on a busy machine it takes seconds, in which nobody may want this any more.
-    from worker.merging import SourceMissingError, merge  # noqa: PLC0415
+    from worker.indexing.merging import SourceMissingError, merge  # noqa: PLC0415
 
     try:
         merge(folder, [seal.encode() for seal in job["seals"]], temporary=temporary)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pycurl
 
-from worker.addresses import AddressRules, Endpoint
 from worker.errors import ImageError, RefusedAddressError, TooLargeError, UnreachableError
-from worker.targets import Target
+from worker.fetching.addresses import AddressRules, Endpoint
+from worker.fetching.targets import Target
 
 HEADER_BYTES = 65_536
 DRAIN_BYTES = 16_384

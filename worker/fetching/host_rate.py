@@ -37,7 +37,7 @@ class HostRate:
                 timedelta(seconds=PERIOD_S), max(1, round(per_s * PERIOD_S)), burst=max(1, int(per_s))
             ),
             store=RedisStore(
-                redis_url, options={"CONNECTION_FACTORY_CLASS": "worker.host_rate.OwnConnection"}
+                redis_url, options={"CONNECTION_FACTORY_CLASS": "worker.fetching.host_rate.OwnConnection"}
             ),
             key_prefix=f"{keys.prefix}rate",
         )

@@ -12,7 +12,7 @@ from worker.errors import (
     TlsError,
     UnreachableError,
 )
-from worker.targets import Target
+from worker.fetching.targets import Target
 
 E_TOO_LARGE = 100
 """Not named by pycurl."""

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.index_cache import IndexCache
+from worker.indexing.index_cache import IndexCache
+from worker.indexing.levels import RunName, Span, cover, name_run, plan_runs
+from worker.indexing.run_file import write_run
 from worker.keyspace import SEGMENT_ROWS
-from worker.levels import RunName, Span, cover, name_run, plan_runs
-from worker.run_file import write_run
 
 if TYPE_CHECKING:
-    from worker.sorted_run import SortedRun
+    from worker.indexing.sorted_run import SortedRun
 
 _KEEP_UNKNOWN_S = 60
 

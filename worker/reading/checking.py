@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 
 from producer.names import GROUP, LANES
 from worker.clusters import is_searchable
-from worker.hash_log import ROW_BYTES
+from worker.indexing.hash_log import ROW_BYTES
 from worker.keyspace import BUCKET_IMAGES, SEGMENT_ROWS, Keyspace
 
 _PAGE = 1000

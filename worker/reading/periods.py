@@ -11,8 +11,8 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
-from worker.gallery import URLS, Cluster
 from worker.keyspace import BUCKET_IMAGES, Keyspace
+from worker.reading.gallery import URLS, Cluster
 from worker.records import Record, unpack_record
 from worker.scripts import Scripts
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from redis.connection import ConnectionInterface
 
 from worker.errors import ServiceError
-from worker.index_cache import compute_seal
+from worker.indexing.index_cache import compute_seal
 from worker.keyspace import SEGMENT_ROWS, Keyspace
 
 ROW_BYTES = 8

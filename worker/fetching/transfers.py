@@ -11,9 +11,6 @@ from collections.abc import Callable
 import pycurl
 
 from producer.urls import redact_url
-from worker.addresses import AddressRules
-from worker.curl_failures import translate
-from worker.curl_loop import CurlLoop
 from worker.errors import (
     EmptyBodyError,
     HttpStatusError,
@@ -24,11 +21,14 @@ from worker.errors import (
     TooManyRedirectsError,
     UnreachableError,
 )
-from worker.local_files import read_file
-from worker.resolving import Answer, Resolver
-from worker.side_threads import SideThreads
-from worker.targets import Target, parse_redirect, parse_target
-from worker.transfer import FetchLimits, Hand, Transfer
+from worker.fetching.addresses import AddressRules
+from worker.fetching.curl_failures import translate
+from worker.fetching.curl_loop import CurlLoop
+from worker.fetching.local_files import read_file
+from worker.fetching.resolving import Answer, Resolver
+from worker.fetching.side_threads import SideThreads
+from worker.fetching.targets import Target, parse_redirect, parse_target
+from worker.fetching.transfer import FetchLimits, Hand, Transfer
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 LATER = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})

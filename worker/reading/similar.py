@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from worker.events import Match
-from worker.gallery import Gallery
+from worker.reading.gallery import Gallery
 from worker.replica import Replica
 
 _PAGE = 200

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.indexing.parts import TINY, Parts
+from worker.indexing.pieces import FlatRows, Piece
+from worker.indexing.sorted_run import SortedRun
 from worker.keyspace import SEGMENT_ROWS
-from worker.parts import TINY, Parts
-from worker.pieces import FlatRows, Piece
-from worker.sorted_run import SortedRun
 
 _SORT_EVERY = 1 << 14
 """Rows that are compared one by one before they are sorted, too: 10 us a query, where all 65,536 take 50 to 90."""

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.levels import RunName, Span, name_run
-from worker.run_file import RunFileError, open_run
-from worker.sorted_run import SortedRun
+from worker.indexing.levels import RunName, Span, name_run
+from worker.indexing.run_file import RunFileError, open_run
+from worker.indexing.sorted_run import SortedRun
 
 _RUN_FILE = re.compile(r"(\d{1,9})-(\d{1,9})-([0-9a-f]{40})\.run")
 _logger = logging.getLogger(__name__)

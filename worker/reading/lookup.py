@@ -8,7 +8,7 @@ import numpy as np
 from worker.clusters import is_searchable
 from worker.fetch import Fetcher
 from worker.hashing import HashedImage, Look, hash_image
-from worker.listing import Cluster, Listing
+from worker.reading.listing import Cluster, Listing
 from worker.replica import Replica
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from worker.index_cache import IndexCache
+from worker.indexing.index_cache import IndexCache
 
 _FIRST_PAUSE_S = 2.0
 _LONGEST_PAUSE_S = 300.0
@@ -42,7 +42,7 @@ class Building:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "worker.run_builder"],
+                [sys.executable, "-m", "worker.indexing.run_builder"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

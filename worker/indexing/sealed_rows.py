@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.building import Building
-from worker.index_cache import IndexCache
+from worker.indexing.building import Building
+from worker.indexing.index_cache import IndexCache
+from worker.indexing.levels import RunName, cover, name_run, plan_runs
+from worker.indexing.memory_limit import read_memory_limit
+from worker.indexing.pieces import FlatRows, Piece
 from worker.keyspace import SEGMENT_ROWS
-from worker.levels import RunName, cover, name_run, plan_runs
-from worker.memory_limit import read_memory_limit
-from worker.pieces import FlatRows, Piece
 
 if TYPE_CHECKING:
-    from worker.sorted_run import SortedRun
+    from worker.indexing.sorted_run import SortedRun
 
 ReadSegment = Callable[[int, bytes], NDArray[np.uint64]]
 """Reads a full segment with this number and this seal from the server."""

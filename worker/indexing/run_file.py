@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.parts import Parts
-from worker.sorted_run import RunArrays, array_sizes, choose_parts, keep_first_rows, sort_copies
+from worker.indexing.parts import Parts
+from worker.indexing.sorted_run import RunArrays, array_sizes, choose_parts, keep_first_rows, sort_copies
 
 MAGIC = b"LKLKRUN1"
 _PAGE = 4096
