@@ -84,7 +84,12 @@ class BridgeStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has n
 
     def start(self, _: Any) -> None:  # noqa: ANN401 - Celery's worker has no type
         """Begin when the pool has been forked."""
-        producer = Producer(app.settings.redis_url.get_secret_value(), app.settings.archive, patience_s=0)
+        producer = Producer(
+            app.settings.redis_url.get_secret_value(),
+            app.settings.archive,
+            broker_url=app.settings.broker,
+            patience_s=0,
+        )
         self._bridge = Bridge(app.connection_for_read(), producer)
         self._bridge.start()
 

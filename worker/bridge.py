@@ -34,9 +34,7 @@ class Bridge(ConsumerMixin):
         self.connection = connection
         self._producer = producer
         self._stopped = threading.Event()
-        self._thread = threading.Thread(
-            target=self.run, kwargs={"safety_interval": LOOK_EVERY_S}, name="bridge", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name="bridge", daemon=True)
 
     def start(self) -> None:
         """Begin, on a thread."""
@@ -60,20 +58,27 @@ class Bridge(ConsumerMixin):
         """Say that the broker is away; kombu waits `interval` seconds before its next try."""
         logger.warning("the bridge waits %s s for its broker: %s", interval, type(exc).__name__)
 
-    def _handle(self, body: Any, message: Any) -> None:  # noqa: ANN401 - whatever somebody has sent
-        if message.headers.get("task") != ENQUEUE_TASK:
-            logger.error("not a %s: dropped", ENQUEUE_TASK)
-            message.ack()
-            return
+    def _run(self) -> None:
         while not self._stopped.is_set():
             try:
+                self.run(safety_interval=LOOK_EVERY_S)  # type: ignore[no-untyped-call]  # kombu has few types
+            except Exception as error:  # noqa: BLE001 - a thread that ended here would leave the queue for ever
+                # As for what is no message: kombu has taken it out of the list when it raises.
+                logger.error("the bridge begins again: %s", type(error).__name__)  # noqa: TRY400 - not ours
+                self._stopped.wait(TRY_AGAIN_AFTER_S)
+
+    def _handle(self, body: Any, message: Any) -> None:  # noqa: ANN401 - whatever somebody has sent
+        while not self._stopped.is_set():
+            try:
+                if message.headers.get("task") != ENQUEUE_TASK:
+                    raise ValueError("another task")  # noqa: TRY301 - one place drops what is none of ours
                 args, kwargs, _ = body
                 enqueue_image(self._producer, *args, **kwargs)
             except NotAcceptedError as error:
                 logger.warning("the bridge waits: %s", error)
                 self._stopped.wait(TRY_AGAIN_AFTER_S)
-            except (InvalidMessageError, TypeError, ValueError) as error:
-                logger.error("%s breaks the contract and is dropped: %s", ENQUEUE_TASK, error)  # noqa: TRY400
+            except (InvalidMessageError, AttributeError, TypeError, ValueError) as error:
+                logger.error("no good %s is dropped: %s", ENQUEUE_TASK, error)  # noqa: TRY400
                 message.ack()
                 return
             else:

@@ -9,13 +9,13 @@ from functools import partial
 import redis
 
 from producer.server import connect
-from worker.addresses import Endpoint
 from worker.alerts import Publisher
 from worker.clusters import Clusters
 from worker.decoding import Decoder
 from worker.downloads import Downloads
 from worker.fetch import Fetcher, FetchLimits
-from worker.host_rate import HostRate
+from worker.fetching.addresses import Endpoint
+from worker.fetching.host_rate import HostRate
 from worker.keyspace import Keyspace
 from worker.look_alikes import LookAlikes
 from worker.notes import Note

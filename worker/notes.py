@@ -7,6 +7,7 @@ which outlives a container.
 
 import fcntl
 import json
+import logging
 import mmap
 import os
 import secrets
@@ -15,9 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from producer.names import Lane
 from worker.entries import Entry
+
+logger = logging.getLogger(__name__)
 
 _SIZE = 2048
 _WRITER_AT = 1024
@@ -132,14 +136,17 @@ def dead_children(state_dir: Path, *, uuid: str, parent: str) -> Iterator[list[D
     found: dict[Path, DeadChild] = {}
     for path in _notes(state_dir, uuid).glob("*.note"):
         content = _read_if_dead(path)
-        writer = _load(content, _WRITER_AT)
-        if writer is None:
+        if not content:
             continue
-        own = writer["parent"] == parent
-        if own or not _is_alive(state_dir, str(writer["parent"])):
-            noted = _load(content, 0)
-            decoding = Decoding(**noted) if noted else None  # type: ignore[arg-type]  # written by _store
-            found[path] = DeadChild(str(writer["consumer"]), own, decoding)
+        writer = _read_writer(content)
+        if writer is None:
+            logger.warning("%s is no note: deleted", path)
+            path.unlink(missing_ok=True)
+            continue
+        consumer, its_parent = writer
+        own = its_parent == parent
+        if own or not _is_alive(state_dir, its_parent):
+            found[path] = DeadChild(consumer, own, _read_decoding(content))
     yield list(found.values())
     for path in found:
         path.unlink(missing_ok=True)
@@ -182,12 +189,30 @@ def _is_alive(state_dir: Path, parent: str) -> bool:
     return False
 
 
-def _load(content: bytes, at: int) -> dict[str, object] | None:
-    if len(content) < _SIZE or not content[at]:
+def _read_writer(content: bytes) -> tuple[str, str] | None:
+    """Give consumer and parent of the child that wrote a note; None where that cannot be read."""
+    facts = _load(content, _WRITER_AT)
+    if "consumer" not in facts or "parent" not in facts:
         return None
+    return str(facts["consumer"]), str(facts["parent"])
+
+
+def _read_decoding(content: bytes) -> Decoding | None:
+    facts = _load(content, 0)
+    # Another version may note other facts.
+    return Decoding(**facts) if facts.keys() == Decoding.__dataclass_fields__.keys() else None
+
+
+def _load(content: bytes, at: int) -> dict[str, Any]:
+    """Give what `_store` wrote; nothing where it is not whole."""
+    if len(content) < _SIZE or not content[at]:
+        return {}
     length = int.from_bytes(content[at + 1 : at + 3], "big")
-    facts: dict[str, object] = json.loads(content[at + 3 : at + 3 + length])
-    return facts
+    try:
+        facts = json.loads(content[at + 3 : at + 3 + length])
+    except ValueError:
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def _notes(state_dir: Path, uuid: str) -> Path:
@@ -204,8 +229,8 @@ def count_draining(state_dir: Path, *, uuid: str, parent: str) -> int:
     for path in _notes(state_dir, uuid).glob("*.note"):
         with suppress(OSError):
             content = path.read_bytes()
-            writer = _load(content, _WRITER_AT)
-            count += writer is not None and writer["parent"] == parent and content[_DRAINING_AT]
+            writer = _read_writer(content)
+            count += writer is not None and writer[1] == parent and content[_DRAINING_AT]
     return count
 
 
@@ -213,7 +238,7 @@ def clear_notes(state_dir: Path, *, uuid: str, parent: str) -> None:
     """Forget what the children of `parent` are decoding, so that their deaths count for no image."""
     for path in _notes(state_dir, uuid).glob("*.note"):
         with suppress(OSError), path.open("r+b") as file:
-            writer = _load(file.read(), _WRITER_AT)
-            if writer is not None and writer["parent"] == parent:
+            writer = _read_writer(file.read())
+            if writer is not None and writer[1] == parent:
                 file.seek(0)
                 file.write(b"\0")

@@ -5,6 +5,7 @@ consumer with this delivery number. A process that was stopped for longer than i
 when it wakes up.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
@@ -15,6 +16,8 @@ from worker.entries import Entry
 from worker.errors import ArchiveMissingError
 from worker.keyspace import Keyspace
 from worker.scripts import Scripts
+
+logger = logging.getLogger(__name__)
 
 
 class Ownership:
@@ -116,9 +119,10 @@ class LeaseKeeper:
             self._held[entry.stream, entry.id] = entry
 
     def drop(self, entry: Entry) -> None:
-        """Cease to renew `entry`."""
+        """Cease to renew `entry`; what was lost and taken again is another delivery, and stays."""
         with self._lock:
-            self._held.pop((entry.stream, entry.id), None)
+            if self._held.get((entry.stream, entry.id)) is entry:
+                del self._held[entry.stream, entry.id]
 
     def holds(self, entry: Entry) -> bool:
         """Tell whether `entry` is still this process's, as far as the last renewal knows."""
@@ -145,6 +149,10 @@ class LeaseKeeper:
             except (RedisError, OSError, ArchiveMissingError) as error:
                 self._on_error(error)
                 continue
-            with self._lock:
-                for key in lost:
-                    self._held.pop(key, None)
+            except Exception:
+                # As where a decoder has taken all memory: were the thread to end, no lease would be renewed any more.
+                logger.exception("leases were not renewed")
+                continue
+            for entry in entries:
+                if (entry.stream, entry.id) in lost:
+                    self.drop(entry)

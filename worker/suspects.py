@@ -45,14 +45,19 @@ def hash_apart(
 
     Raises:
         WorkerDiedError: The process died while it decoded.
-        SuspectNotTriedError: It died, or was not ready in time, before it began.
+        SuspectNotTriedError: It could not be started, died, or was not ready in time, before it began.
         StoppedError: The worker stops.
         PermanentError: As `hash_image` raises it.
     """
     command = [sys.executable, "-m", "worker.suspects", str(max_pixels), str(timeout_s)]
-    with subprocess.Popen(  # noqa: S603 - ourselves
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-    ) as process:
+    try:
+        started = subprocess.Popen(  # noqa: S603 - ourselves
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+        )
+    except OSError as error:
+        # Too many open files or processes. As an OSError it would pass for an outage of the server.
+        raise SuspectNotTriedError(f"a process of its own cannot be started: {error.strerror}") from error
+    with started as process:
         try:
             _wait_ready(process, stopping)
             with decoding:

@@ -140,6 +140,9 @@ class Sweeper:
                 if told != self._complained:
                     logger.error("sweeping waits: %s", told)  # noqa: TRY400 - the cause is the server, not this line
                 self._complained = told
+            except Exception:
+                # A thread that ended here would take retries, burials and wake-ups with it.
+                logger.exception("a sweep failed")
             else:
                 if self._complained:
                     logger.warning("sweeping goes on")

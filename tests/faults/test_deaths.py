@@ -9,7 +9,7 @@ from producer import Producer
 from tests.observing import alerts, children, failures, kill, reported
 from tests.soft_images import draw, encode
 from tests.waiting import wait_until
-from worker.statistics import read_status
+from worker.reading.statistics import read_status
 
 STEPS = (
     "after:Ownership.take",

@@ -1,6 +1,9 @@
 """Programs that already speak Celery: their task becomes an image on the live lane."""
 
+from contextlib import ExitStack
+
 import pytest
+import redis
 from celery import Celery
 
 from producer.urls import default_broker_url
@@ -38,3 +41,35 @@ def test_nonsense_in_the_queue_is_dropped_and_the_next_image_goes_on(service, fo
     stats = service.wait_done(images=1)
     assert (stats["images"], stats["failures"]) == (1, 0)
     wait_until(lambda: "dropped" in service.log.read_text(), what="a word about the nonsense")
+
+
+@pytest.fixture
+def broker(service):
+    """Connects to the broker's lists in a database of the service's server."""
+    with ExitStack() as stack:
+        yield lambda number: stack.enter_context(
+            redis.Redis(unix_socket_path=str(service.server.socket), db=number)
+        )
+
+
+def test_the_bridge_wakes_workers_by_their_own_broker(service, broker, demo_images):
+    url = f"redis+socket://{service.server.socket}?virtual_host=5"
+    service.start_worker(LOOKALIKE_BROKER_URL=url)
+
+    with Celery("somebody-else", broker=url, set_as_current=False) as app:
+        app.send_task("lookalike.enqueue", [f"{demo_images.base_url}rocket.jpg"], queue="lookalike.test")
+    service.wait_done(images=1)
+
+    assert broker(1).keys() == []
+
+
+def test_garbage_in_the_bridges_list_does_not_end_the_bridge(service, broker, foreign_app, demo_images):
+    service.start_worker()
+    lists = broker(1)
+    for garbage in (b"no JSON", b"\xff\xfe", b"[]", b"{}", b'{"body": 1}', b"null", b'"x"'):
+        lists.rpush("lookalike.test", garbage)
+    wait_until(lambda: not lists.llen("lookalike.test"), what="the list is empty")
+
+    foreign_app.send_task("lookalike.enqueue", [f"{demo_images.base_url}rocket.jpg"], queue="lookalike.test")
+
+    assert service.wait_done(images=1)["images"] == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.checking import check_archive
+from worker.reading.checking import check_archive
 
 A = 0x00000000FFFFFFFF
 

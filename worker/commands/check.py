@@ -4,9 +4,9 @@ import sys
 
 import click
 
-from worker.checking import check_archive
 from worker.commands.output import exit_statuses, json_option, note, print_json, print_row
 from worker.commands.session import find_uuid, open_session
+from worker.reading.checking import check_archive
 
 DISAGREES = 1
 
