@@ -185,13 +185,14 @@ def enqueue(bench: "Bench", lines: float) -> None:
                 stdout=log,
                 stderr=log,
             )
-            sizes = []
+            sizes, cpu_s = [], 0.0
             while True:
                 try:
                     process.wait(ENQUEUE_POLL_S)
                     break
                 except (psutil.TimeoutExpired, subprocess.TimeoutExpired):
                     sizes.append(process.memory_info().rss / 2**20)
+                    cpu_s = sum(process.cpu_times()[:2])
         wall_s = time.monotonic() - began
         accepted = client.xlen(KEYS.stream("backlog"))
     if accepted != int(lines):
@@ -201,6 +202,7 @@ def enqueue(bench: "Bench", lines: float) -> None:
             "check": "enqueue",
             "lines": accepted,
             "lines_per_s": round(accepted / wall_s),
+            "cpu_us_per_line": round(cpu_s / accepted * 1e6, 1),
             "rss_mb_early": round(sizes[len(sizes) // 10], 1),
             "rss_mb_late": round(sizes[-1], 1),
             "rss_mb_most": round(max(sizes), 1),
