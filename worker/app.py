@@ -22,10 +22,10 @@ from producer.queue import Producer
 from producer.wake import send_wake_up, wake_up
 from worker.bridge import Bridge
 from worker.child import Child
+from worker.commands.session import find_settings
 from worker.errors import ArchiveMissingError, ConfigurationError
 from worker.limits import die_with_parent, limit_memory
 from worker.parent import Parent
-from worker.settings import load_settings
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +136,8 @@ _process = _Process()
 
 def _make_app() -> Celery:
     try:
-        loaded = load_settings()
+        # As for the verbs: the environment's server, else the embedded one of this folder.
+        loaded = find_settings()
     except ConfigurationError as error:
         sys.exit(_refuse(error))
     made = Celery("lookalike", broker=loaded.broker)
