@@ -1,5 +1,8 @@
 """What a worker needs before its first image: settings that can be used, or nothing is begun and nothing left."""
 
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -30,3 +33,17 @@ def test_a_worker_refuses_a_folder_of_thumbnails_that_it_cannot_use(service):
 
     assert worker.wait(20) == 78
     assert "LOOKALIKE_THUMBNAILS" in service.log.read_text()
+
+
+@pytest.mark.parametrize("pool", ["threads", "solo"])
+def test_a_worker_refuses_a_pool_in_which_nothing_can_be_decoded(service, pool):
+    refused = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-P", pool],
+        env={**os.environ, **service.environment},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert (refused.returncode, "prefork" in refused.stderr) == (78, True)
