@@ -181,6 +181,7 @@ def _open_parent(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's w
     try:
         _process.parent.open()
     except ConfigurationError as error:
+        _process.parent.close()
         raise SystemExit(_refuse(error)) from None
 
 

@@ -47,3 +47,10 @@ def test_a_worker_refuses_a_pool_in_which_nothing_can_be_decoded(service, pool):
     )
 
     assert (refused.returncode, "prefork" in refused.stderr) == (78, True)
+
+
+def test_a_worker_that_refuses_to_start_leaves_no_lock(service):
+    worker = service.start_worker(LOOKALIKE_THUMBNAILS="nosuch://x")
+
+    assert worker.wait(20) == 78
+    assert list(service.home.glob("state/workers/*")) == []
