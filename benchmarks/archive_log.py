@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from producer.server import connect
 from worker.embedded import IN_MEMORY, EmbeddedServer
+from worker.indexing.sorted_run import SortedRun
 from worker.keyspace import SEGMENT_ROWS, Keyspace
 from worker.replica import Replica
-from worker.sorted_run import SortedRun
 
 
 class ArchiveLog:

@@ -7,17 +7,17 @@ compares every key.
 import hashlib
 import os
 import shutil
+import socket
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy as np
-import redis
 from bench_images import CACHE
 from numpy.typing import NDArray
 
@@ -43,10 +43,10 @@ SEEN_AT_MS = 1_795_000_000_000
 COPIES = 0.1
 """Share of the images whose hash an earlier one has."""
 
-FILLING = 1
+FILLING = 2
 """Goes up when what is filled in changes: archives that were saved before are not used any more."""
 
-CHUNK = BUCKET_IMAGES * 64
+FEED_PARTS = 50_000
 PAGE = "https://media.example.org/{}/photos/of/the/d/{}.jpg"
 LOAD_TIMEOUT_S = 600.0
 
@@ -102,68 +102,92 @@ def make_population(distinct: int, *, seed: int = 64) -> Population:
 
 
 def url_of(number: int) -> str:
-    """Give a URL of 90 characters, 40 of them random."""
-    drawn = Random(number).randbytes(20).hex()
-    return PAGE.format(f"{number % 1000:03d}", drawn)
+    """Give a URL of 90 characters, 40 of them as good as random."""
+    return PAGE.format(f"{number % 1000:03d}", hashlib.sha1(b"%d" % number).hexdigest())
 
 
-def fill(client: redis.Redis, population: Population) -> None:
+class _Feed:
+    """Commands to a server on a unix socket, without a reply to any: a million in seconds."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(str(path))
+        self._parts: list[bytes] = []
+        self.add(b"CLIENT", b"REPLY", b"OFF")
+
+    def add(self, *words: bytes) -> None:
+        """Add one command."""
+        self._parts.append(b"*%d\r\n" % len(words))
+        self._parts += [b"$%d\r\n%b\r\n" % (len(word), word) for word in words]
+        if len(self._parts) >= FEED_PARTS:
+            self._flush()
+
+    def close(self) -> None:
+        """Send the rest, and wait until the server has done it all."""
+        self.add(b"CLIENT", b"REPLY", b"ON")
+        self._flush()
+        if self._socket.recv(5) != b"+OK\r\n":
+            raise SystemExit("the server has not taken what it was fed")
+        self._socket.close()
+
+    def _flush(self) -> None:
+        self._socket.sendall(b"".join(self._parts))
+        self._parts.clear()
+
+
+def fill(socket_path: Path, population: Population) -> None:
     """Write every key of the archive but its facts."""
-    horizon = population.horizon
-    buckets: dict[str, list[str | int]] = defaultdict(list)
-    for start in range(0, len(population.phash), CHUNK):
-        pipe: Any = client.pipeline(transaction=False)
-        for bucket in range(start, min(start + CHUNK, len(population.phash)), BUCKET_IMAGES):
-            records: list[bytes | int] = []
-            for number in range(bucket, min(bucket + BUCKET_IMAGES, len(population.phash))):
-                url = url_of(number)
-                phash = int(population.phash[number])
-                header = _HEADER.pack(
-                    1,
-                    phash.to_bytes(8, "big"),
-                    (SEEN_AT_MS + number).to_bytes(6, "big"),
-                    int(horizon[number]),
-                    int(population.rank[number]),
-                    int(population.first[number]),
-                    int(population.previous[number]),
-                )
-                records += (number, header + pack_body(_facts(url, phash)))
-                image_id = derived_id(url)
-                buckets[KEYS.ids(image_id)] += (image_id, number)
-                pipe.execute_command("SADD", KEYS.cluster(phash), number)
-            pipe.execute_command("HSET", KEYS.records(bucket), *records)
-        pipe.execute()
-    _fill_rest(client, population, buckets)
+    feed = _Feed(socket_path)
+    buckets: dict[str, list[bytes]] = defaultdict(list)
+    columns = (population.phash, population.horizon, population.rank, population.first, population.previous)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    for bucket in range(0, len(population.phash), BUCKET_IMAGES):
+        records = []
+        for number, (phash, horizon, rank, first, previous) in enumerate(
+            islice(rows, BUCKET_IMAGES), start=bucket
+        ):
+            image, named = _facts(url_of(number), phash), b"%d" % number
+            packed, seen_at = phash.to_bytes(8, "big"), (SEEN_AT_MS + number).to_bytes(6, "big")
+            header = _HEADER.pack(1, packed, seen_at, horizon, rank, first, previous)
+            records += [named, header + pack_body(image)]
+            buckets[KEYS.ids(image.id)] += (image.id.encode(), named)
+            feed.add(b"SADD", KEYS.cluster(phash).encode(), named)
+        feed.add(b"HSET", KEYS.records(bucket).encode(), *records)
+    for key, pairs in buckets.items():
+        feed.add(b"HSET", key.encode(), *pairs)
+    _fill_rest(feed, population)
+    feed.close()
 
 
-def _fill_rest(client: redis.Redis, population: Population, buckets: dict[str, list[str | int]]) -> None:
-    pipe: Any = client.pipeline(transaction=False)
-    for at, (key, pairs) in enumerate(buckets.items()):
-        pipe.execute_command("HSET", key, *pairs)
-        if at % 1000 == 0:
-            pipe.execute()
+def _fill_rest(feed: _Feed, population: Population) -> None:
+    """Write log, seals, listings and counters."""
     log = population.phash[population.rank == 0].astype(">u8").tobytes()
     step = SEGMENT_ROWS * 8
     for segment, at in enumerate(range(0, len(log), step)):
-        rows = log[at : at + step]
-        pipe.set(KEYS.segment(segment), rows)
-        if len(rows) == step:
-            pipe.hset(KEYS.seals, str(segment), hashlib.sha1(rows).hexdigest())
+        part = log[at : at + step]
+        feed.add(b"SET", KEYS.segment(segment).encode(), part)
+        if len(part) == step:
+            feed.add(b"HSET", KEYS.seals.encode(), b"%d" % segment, hashlib.sha1(part).hexdigest().encode())
     for number in np.flatnonzero(population.rank > 0).tolist():
-        member = f"{population.phash[number]:016x}"
-        pipe.zadd(KEYS.by_size, {member: int(population.rank[number]) + 1})
-        pipe.zadd(KEYS.by_last, {member: number})
-    rows = len(log) // 8
-    images = len(population.phash)
-    counts = {"images": images, "rows": rows, "clusters": rows, "low_information": 0}
-    pipe.hset(KEYS.counters, mapping={**counts, "seen_at": SEEN_AT_MS + images})
-    pipe.execute()
+        member = b"%016x" % int(population.phash[number])
+        feed.add(b"ZADD", KEYS.by_size.encode(), b"%d" % (population.rank[number] + 1), member)
+        feed.add(b"ZADD", KEYS.by_last.encode(), b"%d" % number, member)
+    images, rows = len(population.phash), len(log) // 8
+    counts = {b"images": images, b"rows": rows, b"clusters": rows, b"low_information": 0}
+    for name, count in {**counts, b"seen_at": SEEN_AT_MS + images}.items():
+        feed.add(b"HSET", KEYS.counters.encode(), name, b"%d" % count)
 
 
 def _facts(url: str, phash: int) -> ImageFacts:
-    digest = hashlib.sha256(url.encode()).digest()
+    image_id = derived_id(url)
     return ImageFacts(
-        id=derived_id(url), url=url, phash=phash, width=400, height=533, format="JPEG", sha256=digest
+        id=image_id,
+        url=url,
+        phash=phash,
+        width=400,
+        height=533,
+        format="JPEG",
+        sha256=hashlib.sha256(url.encode()).digest(),
     )
 
 
@@ -194,7 +218,7 @@ def _saved(distinct: int) -> Path:
             with EmbeddedServer(Path(home), config=IN_MEMORY) as server, connect(server.url) as client:
                 open_new(server, Path(home))
                 if distinct:
-                    fill(client, make_population(distinct))
+                    fill(server.socket, make_population(distinct))
                 client.connection_pool.disconnect()
                 client.connection_pool.connection_kwargs["socket_timeout"] = LOAD_TIMEOUT_S
                 client.save()
@@ -267,7 +291,7 @@ def _filled(population: Population, *, by_script: bool) -> dict[bytes, Any]:
         if by_script:
             _fill_by_script(server, uuid, population)
         else:
-            fill(client, population)
+            fill(server.socket, population)
         return _content(client)
 
 

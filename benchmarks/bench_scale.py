@@ -16,8 +16,10 @@ from worker.replica import Replica
 BATCH = 16
 QUERIES = 480
 MAX_DISTANCE = 10
-BYTES_OF_INDEX = 32
-"""Four sorted copies of each hash, in files that all processes of a machine map."""
+BYTES_OF_INDEX = 36
+BYTES_OF_LARGE_INDEX = 28
+LARGE = 16_000_000
+"""Four sorted copies of each hash and its row, in files that all processes of a machine map; three beyond this size."""
 
 TOLD = (10**8, 10**9)
 COMPLETE_TIMEOUT_S = 900.0
@@ -91,7 +93,7 @@ def tell_model(sizes: Sequence[Size]) -> list[dict[str, Any]]:
             "model_worker_ms": round(rest_ms + search, 2),
             "worker_hours_per_million": round((rest_ms + search) / 3.6, 2),
             "redis_gb": round(count / 0.9 * redis_bytes / 1e9, 2),
-            "index_gb": round(count * BYTES_OF_INDEX / 1e9, 2),
+            "index_gb": round(count * (BYTES_OF_INDEX if count <= LARGE else BYTES_OF_LARGE_INDEX) / 1e9, 2),
             "server_images_per_s": round(1000 / server_ms),
         }
         if size := measured.get(count):

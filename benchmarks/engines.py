@@ -12,7 +12,7 @@ from usearch.index import MetricKind
 from usearch.index import search as usearch_search
 
 from worker.index import HammingIndex
-from worker.sorted_run import SortedRun
+from worker.indexing.sorted_run import SortedRun
 
 MAX_DISTANCE = 10
 Hashes = NDArray[np.uint64]

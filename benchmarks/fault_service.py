@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
@@ -96,7 +96,8 @@ class Sender:
 class Service:
     """The parts, and the verbs that break them; a context manager."""
 
-    def __init__(self, home: Path, *, lease_s: float) -> None:
+    def __init__(self, home: Path, *, lease_s: float, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = dict(settings or {})
         self.home = home
         self.lease_s = lease_s
         self.folder = home / "images"
@@ -133,6 +134,7 @@ class Service:
             "LOOKALIKE_CACHE_DIR": str(self.home / "cache"),
             "LOOKALIKE_ALLOW_NETWORKS": "127.0.0.0/8",
             "LOOKALIKE_LEASE": str(self.lease_s),
+            **self._settings,
         }
         with (self.home / f"worker-{at}.log").open("ab") as log:
             return subprocess.Popen(
@@ -169,6 +171,10 @@ class Service:
         return sum(self.client.xlen(f"{PREFIX}images:{lane}") for lane in LANES) + self.client.zcard(
             f"{PREFIX}delayed"
         )
+
+    def is_all_accepted(self) -> bool:
+        """Tell whether the producers have confirmed all that they were given."""
+        return sum(sender.poll() for sender in self.senders) == len(self.senders)
 
     def held_by(self, pids: Sequence[int]) -> int:
         """Count the entries that are pending in the name of these processes and that nobody is free to take."""

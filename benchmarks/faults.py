@@ -71,10 +71,10 @@ class Run:
             time.sleep(0.01)
         return time.monotonic() - started
 
-    def suffer(self, kind: str, share: int) -> None:
-        """Meet work in flight with one fault, and measure how long nothing went on."""
+    def suffer(self, kind: str, share: int) -> float:
+        """Meet work in flight with one fault, and give how long nothing went on."""
         service, rng = self._service, self._rng
-        self.wait(lambda: len(service.children()) >= WORKERS, 60)
+        self.wait(lambda: len(service.children()) >= 2 * WORKERS, 60)
         self.send(share - share // 3)
         time.sleep(rng.uniform(0, 0.3))
         measured = kind
@@ -111,16 +111,15 @@ class Run:
         self.kills[kind] += 1
         before = service.ended()
         self.send(share // 3)
-        self.recovery_s[measured].append(
-            self.wait(lambda: service.ended() > before and not service.held_by(dead), RECOVERY_TIMEOUT_S)
-        )
+        took = self.wait(lambda: service.ended() > before and not service.held_by(dead), RECOVERY_TIMEOUT_S)
+        self.recovery_s[measured].append(took)
+        return took
 
     def finish(self) -> None:
         """Send the rest and wait until nothing is on its way."""
         while self._names:
             self.send(100)
-        senders = self._service.senders
-        self.wait(lambda: sum(sender.poll() for sender in senders) == len(senders), DRAIN_TIMEOUT_S)
+        self.wait(self._service.is_all_accepted, DRAIN_TIMEOUT_S)
         self.wait(lambda: self._service.outstanding() == 0, DRAIN_TIMEOUT_S)
 
 
@@ -147,8 +146,8 @@ def main() -> int:
         run.wait(lambda: len(service.children()) == 2 * WORKERS, 60)
         started = time.monotonic()
         for at, kind in enumerate(plan, 1):
-            run.suffer(kind, share)
-            print(f"{at}/{len(plan)} {kind}", file=sys.stderr)
+            took = run.suffer(kind, share)
+            print(f"{at}/{len(plan)} {kind}: went on after {took:.2f} s", file=sys.stderr)
         run.finish()
         seconds = time.monotonic() - started
         accepted = [url.rpartition("/")[2] for sender in service.senders for url in sender.accepted]

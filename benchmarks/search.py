@@ -27,7 +27,7 @@ from worker.replica import Replica
 
 STEPS = 10
 QUERIES = 60
-TURN = 10
+TURN = 20
 BATCH = 32
 PATIENCE_S = 0.3
 BUDGET_S = 4.0

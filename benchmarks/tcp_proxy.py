@@ -61,6 +61,9 @@ class TcpProxy:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(3):
+            # A transport closes its socket in the round after it was aborted.
+            await asyncio.sleep(0)
 
     async def _reset_all(self) -> None:
         for writer in list(self._writers):

@@ -27,8 +27,8 @@ from worker.image_server import ImageServer
 from worker.keyspace import Keyspace
 from worker.phash import RECIPE
 from worker.processes import start_worker, stop_worker
+from worker.reading.statistics import read_stats, read_status
 from worker.scripts import Scripts
-from worker.statistics import read_stats, read_status
 
 DEMO_FOLDER = Path(__file__).parent.parent / "demo"
 ARCHIVE = "test"

@@ -13,7 +13,7 @@ from worker.embedded import EmbeddedServer
 from worker.image_server import ImageServer
 from worker.keyspace import Keyspace
 from worker.processes import start_worker, stop_worker
-from worker.statistics import read_stats, read_status
+from worker.reading.statistics import read_stats, read_status
 
 DEMO_FOLDER = Path(__file__).parent.parent / "demo"
 PROCESSED_WITHIN_S = 60

@@ -32,6 +32,7 @@ from worker.settings import load_settings
 logger = logging.getLogger(__name__)
 
 _REPLACE_EVERY_S = 0.5
+_TRY_EVERY_S = 1.0
 _RETIRE_AFTER_S = 0.2
 _TELL_EVERY_S = 60.0
 
@@ -69,6 +70,10 @@ class ReplaceStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has 
 
     requires = frozenset({"celery.worker.components:Pool"})
 
+    def start(self, worker: Any) -> None:  # noqa: ANN401 - Celery's worker has no type
+        """Replace, too, those that die while the worker starts: Celery would end."""
+        worker.pool.did_start_ok = lambda: True
+
     def register_with_event_loop(self, worker: Any, hub: Any) -> None:  # noqa: ANN401 - Celery's have no types
         """Look in Celery's own loop, since nothing else may fork."""
         hub.call_repeatedly(_REPLACE_EVERY_S, worker.pool.maintain_pool)
@@ -99,11 +104,23 @@ class BridgeStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has n
         self._bridge.stop()
 
 
-class GarbageStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
-    """Lets the worker outlive what is no message in the broker's list: kombu has taken it out when it raises."""
+class PatienceStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """Lets the worker outlive whatever comes from its broker, at one try a second.
+
+    Celery waits where it cannot connect, but not where it can and is then refused, as at `maxmemory`; and it ends at
+    what is no message, which kombu has taken out of the list by then.
+    """
 
     def __init__(self, consumer: Any, **_: object) -> None:  # noqa: ANN401 - Celery's consumer has no type
         consumer.channel_errors += (ValueError, TypeError, AttributeError)
+        self._ended_at = float("-inf")
+
+    def stop(self, _: Any) -> None:  # noqa: ANN401 - as above
+        """End a try: Celery begins the next one at once."""
+        if _process.parent is None or _process.parent.is_stopping():
+            return
+        time.sleep(max(0.0, self._ended_at + _TRY_EVERY_S - time.monotonic()))
+        self._ended_at = time.monotonic()
 
 
 class _Process:
@@ -151,7 +168,7 @@ def _make_app() -> Celery:
         worker_send_task_events=False,
     )
     made.steps["worker"].update({SweeperStep, ReplaceStep, BridgeStep})
-    made.steps["consumer"].add(GarbageStep)
+    made.steps["consumer"].add(PatienceStep)
     made.settings = loaded
     return made
 

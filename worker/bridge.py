@@ -38,6 +38,8 @@ class Bridge(ConsumerMixin):
 
     def start(self) -> None:
         """Begin, on a thread."""
+        # It tells each lost connection with a traceback; `on_connection_error` and Celery tell it in a line.
+        logging.getLogger("kombu.mixins").setLevel(logging.ERROR)
         self._thread.start()
 
     def stop(self) -> None:

@@ -10,14 +10,15 @@ from functools import partial
 import redis
 
 from producer.server import connect
-from worker.addresses import Endpoint
 from worker.alerts import Publisher
 from worker.clusters import Clusters
 from worker.decoding import Decoder
 from worker.downloads import Downloads
 from worker.fetch import Fetcher, FetchLimits
-from worker.host_rate import HostRate
+from worker.fetching.addresses import Endpoint
+from worker.fetching.host_rate import HostRate
 from worker.keyspace import Keyspace
+from worker.look_alikes import LookAlikes
 from worker.notes import Note
 from worker.outages import Outage
 from worker.ownership import LeaseKeeper, Ownership
@@ -95,11 +96,12 @@ class Child:
         built.callback(downloads.close)
         replica = Replica(client, keys, cache_dir=settings.cache_dir)
         built.callback(replica.close)
+        clusters = Clusters(scripts, keys=keys, consumer=consumer)
         self.pipeline = Pipeline(
             settings,
             ownership=ownership,
             leases=leases,
-            clusters=Clusters(scripts, keys=keys, consumer=consumer),
+            clusters=clusters,
             downloads=downloads,
             decoder=Decoder(
                 self._note,
@@ -108,7 +110,13 @@ class Child:
                 timeout_s=settings.decode_timeout,
                 stopping=stopping,
             ),
-            replica=replica,
+            look_alikes=LookAlikes(
+                replica,
+                clusters=clusters,
+                archive=settings.archive,
+                uuid=uuid,
+                max_distance=settings.max_distance,
+            ),
             publisher=Publisher(scripts, keys=keys, consumer=consumer, keep=settings.alerts_keep),
             sweep=partial(sweep_archive, scripts, keys=keys, lease_s=settings.lease),
             wakes=WakeUps(client, names=keys, send=partial(wake, client)),

@@ -20,6 +20,7 @@ VERBS = {
     "web": ("worker.commands.web", "Serve the page and the HTTP API."),
     "archive": ("worker.commands.archive", "Show the archive; accept a new one."),
     "config": ("worker.commands.config", "Show every setting, and where it comes from."),
+    "check": ("worker.commands.check", "Count what must agree in the archive."),
 }
 """Each verb: the module that has a command of this name, and what it does."""
 

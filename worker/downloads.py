@@ -13,13 +13,13 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from worker.byte_budget import ByteBudget
 from worker.errors import HttpStatusLaterError, ImageError, TransientError, UnreachableError
 from worker.fetch import Fetcher
-from worker.host_rate import HostRate
-from worker.hosts import Hosts
-from worker.targets import host_of
-from worker.transfer import Transfer
+from worker.fetching.byte_budget import ByteBudget
+from worker.fetching.host_rate import HostRate
+from worker.fetching.hosts import Hosts
+from worker.fetching.targets import host_of
+from worker.fetching.transfer import Transfer
 
 PARKED_LIMIT = 1000
 OVERLOAD = frozenset({429, 503})

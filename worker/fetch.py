@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from worker.addresses import AddressRules
 from worker.errors import ImageError
-from worker.resolving import Resolver
-from worker.targets import host_of
-from worker.transfer import FetchLimits, Transfer
-from worker.transfers import Ended, Transfers
+from worker.fetching.addresses import AddressRules
+from worker.fetching.resolving import Resolver
+from worker.fetching.targets import host_of
+from worker.fetching.transfer import FetchLimits, Transfer
+from worker.fetching.transfers import Ended, Transfers
 
 __all__ = ["FetchLimits", "Fetcher"]
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.pieces import Hits, Piece
+from worker.indexing.pieces import Hits, Piece
 
 MAX_DISTANCE = 16
 """The largest distance that can be searched, in bits."""

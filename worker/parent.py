@@ -7,6 +7,7 @@ hear of a signal that reaches the parent.
 import logging
 import mmap
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import billiard
+from billiard.util import get_temp_dir
 from redis.exceptions import AuthenticationError, RedisError
 
 from producer.server import connect
@@ -128,4 +130,5 @@ class Parent:
         for process in billiard.active_children():
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
+        shutil.rmtree(get_temp_dir(), ignore_errors=True)
         os._exit(status)

@@ -7,34 +7,32 @@ batches; a step that an outage interrupts is simply done again, since each is id
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from time import monotonic, time
+from time import monotonic
 
-import numpy as np
 from redis.exceptions import OutOfMemoryError, RedisError
 
 from producer.messages import ImageMessage
 from producer.names import Lane
 from worker.alerts import Publisher
-from worker.clusters import Clusters, NotFiled, is_searchable
+from worker.clusters import Clusters, NotFiled
 from worker.decoding import Decoder
-from worker.downloads import PARKED_LIMIT, Arrival, Downloads
+from worker.downloads import Arrival, Downloads
 from worker.entries import Entry, History, image_facts, read_history, read_message
 from worker.errors import (
     ArchiveMissingError,
     BadEntryError,
     IdConflictError,
     ImageError,
-    TransientError,
 )
-from worker.events import MAX_COPIES, MAX_MATCHES, Match, write_alert
+from worker.look_alikes import LookAlikes
 from worker.outages import Outage
 from worker.ownership import LeaseKeeper, Ownership
 from worker.records import ImageFacts, Record
-from worker.replica import Replica
-from worker.retries import retry_delay_s
+from worker.retries import Failed, end_failed
 from worker.settings import Settings
 from worker.suspects import StoppedError
 from worker.wakes import WakeUps
+from worker.window import measure_window
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +74,7 @@ class Pipeline:
         clusters: Clusters,
         downloads: Downloads,
         decoder: Decoder,
-        replica: Replica,
+        look_alikes: LookAlikes,
         publisher: Publisher,
         sweep: Callable[[], object],
         wakes: WakeUps,
@@ -89,7 +87,7 @@ class Pipeline:
         self._clusters = clusters
         self._downloads = downloads
         self._decoder = decoder
-        self._replica = replica
+        self._look_alikes = look_alikes
         self._publisher = publisher
         self._sweep = sweep
         self._wakes = wakes
@@ -99,7 +97,7 @@ class Pipeline:
         self._is_full = False
         self._looked_at = float("-inf")
         self._taken: list[Entry] = []
-        self._failed: list[tuple[Entry, History, str | None, ImageError]] = []
+        self._failed: list[Failed] = []
         self._downloading: dict[tuple[str, str], Work] = {}
         self._hashed: list[Work] = []
         self._recorded: list[Work] = []
@@ -161,26 +159,21 @@ class Pipeline:
         """Take entries: live ones first and alone, then others; of eight slots one is always theirs, one live's."""
         if self._is_full or self._taken:
             return False
-        downloads, window = self._downloads, self._settings.window
-        held = self._leases.held()
-        live_held = sum(entry.lane == "live" for entry in held)
-        # What waits for its host is parked beside the window.
-        parked_live = downloads.parked_urgent
-        parked_others = downloads.parked - parked_live
-        live = live_held - parked_live
-        others = len(held) - live_held - parked_others
-        most = window * 7 // 8
-        room = window - live - others
-
+        window = measure_window(
+            self._settings.window,
+            held=self._leases.held(),
+            parked=self._downloads.parked,
+            parked_live=self._downloads.parked_urgent,
+        )
         abandoned = monotonic() - self._looked_at >= ABANDONED_EVERY_S
         if abandoned:
             self._looked_at = monotonic()
 
-        for_live = min(BATCH, room, most - live, PARKED_LIMIT - parked_live)
+        for_live = min(BATCH, window.room_for_live())
         self._taken = self._own(("live",), for_live, abandoned=abandoned)
         more = 0 < for_live == len(self._taken)
-        if downloads.ready < BATCH:
-            for_others = min(BATCH, room - len(self._taken), most - others, PARKED_LIMIT - parked_others)
+        if self._downloads.ready < BATCH:
+            for_others = min(BATCH, window.room_for_others(taken_now=len(self._taken)))
             taken = self._own(("retry", "backlog"), for_others, abandoned=abandoned)
             more = more or 0 < for_others == len(taken)
             self._taken += taken
@@ -195,12 +188,12 @@ class Pipeline:
     def _look_up(self) -> None:
         """Send each entry to where it belongs: known images to the search, unknown ones to the downloads."""
         good: list[Work] = []
-        bad: list[tuple[Entry, History, str | None, ImageError]] = []
+        bad: list[Failed] = []
         for entry in self._taken:
             try:
                 good.append(Work(entry, read_message(entry), read_history(entry)))
             except BadEntryError as error:
-                bad.append((entry, History(), None, error))
+                bad.append(Failed(entry, History(), None, error))
         records = self._clusters.known([work.message.image_id for work in good])
         self._taken = []
         self._failed += bad
@@ -283,7 +276,7 @@ class Pipeline:
     def _publish(self) -> None:
         """Search for the look-alikes of each recorded image, and end its entry with an alert, or without one."""
         batch = [(work, work.record) for work in self._recorded if work.record is not None]
-        events = self._write_alerts([record for _, record in batch])
+        events = self._look_alikes.write_alerts([record for _, record in batch])
         ended = self._publisher.publish(
             [(work.entry, record, event) for (work, record), event in zip(batch, events, strict=True)]
         )
@@ -295,74 +288,19 @@ class Pipeline:
             else:
                 self._leases.drop(work.entry)
 
-    def _write_alerts(self, records: list[Record]) -> list[str]:
-        """Give for each record its alert, or "" for those that have none."""
-        asked = [
-            (at, record)
-            for at, record in enumerate(records)
-            if is_searchable(record.image.phash) and not record.is_done
-        ]
-        found = self._replica.search(
-            np.array([record.image.phash for _, record in asked], dtype=np.uint64),
-            max_distance=self._settings.max_distance,
-            before=np.array([record.horizon for _, record in asked], dtype=np.int64),
-        )
-        events = [""] * len(records)
-        told = []
-        for (at, record), (hashes, distances) in zip(asked, found, strict=True):
-            is_other = hashes != np.uint64(record.image.phash)
-            near = [int(phash) for phash in hashes[is_other][:MAX_MATCHES]]
-            if near or record.rank:
-                told.append((at, record, near, distances[is_other], int(is_other.sum())))
-        stories = self._clusters.look_back(
-            [(record, near) for _, record, near, _, _ in told], copies=MAX_COPIES
-        )
-        for (at, record, near, distances, count), (copies, clusters) in zip(told, stories, strict=True):
-            events[at] = write_alert(
-                record,
-                archive=self._settings.archive,
-                uuid=self._ownership.uuid,
-                copies=copies,
-                matches=[
-                    Match(phash, int(distance), story)
-                    for phash, distance, story in zip(near, distances, clusters, strict=False)
-                    if story is not None
-                ],
-                match_count=count,
-            )
-        return events
-
     def _fail(self, work: Work, error: ImageError) -> None:
-        self._failed.append((work.entry, work.history, work.message.image_id, error))
+        self._failed.append(Failed(work.entry, work.history, work.message.image_id, error))
 
     def _end_failed(self) -> None:
         """Let each image that failed wait for another attempt, or end it in `failures`."""
         while self._failed:
-            entry, history, image_id, error = self._failed[-1]
-            first_ms = history.first_seen_at_ms or time() * 1000
-            may_wait_s = first_ms / 1000 + self._settings.retry_for - time()
-            attempts = history.attempts + (error.costs_attempt if isinstance(error, TransientError) else 1)
-            if isinstance(error, TransientError) and may_wait_s > 0:
-                delay_s = retry_delay_s(error, attempts=attempts, settings=self._settings)
-                self._ownership.retry(
-                    entry, delay_s=min(delay_s, may_wait_s), attempts=attempts, deaths=history.deaths
-                )
+            failed = self._failed[-1]
+            if end_failed(failed, ownership=self._ownership, settings=self._settings):
+                self._leases.drop(failed.entry)
             else:
-                status = self._ownership.fail(
-                    entry,
-                    image_id=image_id,
-                    reason=error.reason,
-                    detail=error.detail,
-                    attempts=attempts,
-                    keep=self._settings.failures_keep,
-                )
-                if status == "RECORDED":
-                    # Another delivery of the same image was filed meanwhile: this one goes on with it.
-                    self._taken.append(entry)
-                    self._failed.pop()
-                    continue
+                # Another delivery of the same image was filed meanwhile: this one goes on with it.
+                self._taken.append(failed.entry)
             self._failed.pop()
-            self._leases.drop(entry)
 
     def _leave(self) -> None:
         """Finish what is hashed, give back the rest at once; where the server is away, the lease does it."""

@@ -6,12 +6,12 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
-from worker.hash_log import HashLog, LogConnection, LogDamagedError, Reading
 from worker.index import HammingIndex, Matches
-from worker.index_cache import compute_seal
+from worker.indexing.hash_log import HashLog, LogConnection, LogDamagedError, Reading
+from worker.indexing.index_cache import compute_seal
+from worker.indexing.open_segment import OpenSegment
+from worker.indexing.sealed_rows import SealedRows
 from worker.keyspace import SEGMENT_ROWS, Keyspace
-from worker.open_segment import OpenSegment
-from worker.sealed_rows import SealedRows
 
 _ATTEMPTS = 4
 

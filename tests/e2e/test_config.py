@@ -18,7 +18,7 @@ def test_every_setting_is_told_with_its_origin_and_no_secret(command):
     assert by_name["LOOKALIKE_BROKER_URL"] == ("redis://example.org:6380/3", "default")
     assert by_name["LOOKALIKE_FILE_ROOTS"] == ("/srv/a:/srv/b", "environment")
     assert by_name["LOOKALIKE_LEASE"] == (12.0, "environment")
-    assert by_name["LOOKALIKE_WINDOW"] == (256, "default")
+    assert by_name["LOOKALIKE_WINDOW"] == (512, "default")
     assert "secret" not in command.run("config", **environment).stdout
 
 

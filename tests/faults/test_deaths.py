@@ -9,15 +9,15 @@ from producer import Producer
 from tests.observing import alerts, children, failures, kill, reported
 from tests.soft_images import draw, encode
 from tests.waiting import wait_until
-from worker.statistics import read_status
+from worker.reading.statistics import read_status
 
 STEPS = (
     "after:Ownership.take",
     "after:Clusters.known",
     "after:Downloads.submit",
     "before:Decoder.hash",
-    "before:decoding.hash_image",
-    "after:decoding.hash_image",
+    "before:RememberedHashes.hash_image",
+    "after:RememberedHashes.hash_image",
     "after:Decoder.hash",
     "before:Clusters.record",
     "after:Clusters.record",
@@ -93,13 +93,24 @@ def test_a_real_memory_limit_fails_an_image_and_kills_nobody(service, images, se
 def test_a_healthy_image_whose_process_is_killed_again_and_again_is_recorded(service, images, hooks, send):
     images.add("one.png", encode(draw(1)))
     worker = service.start_worker(
-        concurrency=1, LOOKALIKE_TEST_KILL_AT="before:decoding.hash_image,after:Decoder.hash", **hooks
+        concurrency=1, LOOKALIKE_TEST_KILL_AT="before:RememberedHashes.hash_image,after:Decoder.hash", **hooks
     )
 
     send([images.url("one.png")])
 
     assert service.wait_done(images=1)["images"] == 1
     assert worker.poll() is None
+
+
+def test_a_worker_survives_children_that_are_killed_while_it_starts(service, images, hooks, send, tmp_path):
+    points = {"before:limits.limit_memory", "after:limits.limit_memory"}
+    worker = service.start_worker(LOOKALIKE_TEST_KILL_AT=",".join(points), **hooks)
+
+    send([images.add("one.png", encode(draw(1)))])
+
+    assert service.wait_done(images=1)["images"] == 1
+    assert worker.poll() is None
+    assert {mark.name for mark in (tmp_path / "marks").iterdir()} == points
 
 
 def test_work_goes_on_within_two_seconds_after_the_death_of_a_child(service, images, send):

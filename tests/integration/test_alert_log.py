@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from worker.alert_log import BEGINNING, AlertLog
+from worker.reading.alert_log import BEGINNING, AlertLog
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import pytest
 
 from tests.scripted_host import ScriptedHost, answer
 from tests.waiting import wait_until
-from worker import hosts
 from worker.downloads import PARKED_LIMIT, Arrival, Downloads
 from worker.errors import HttpStatusError, RefusedSchemeError, TimedOutError, TransientError, UnreachableError
 from worker.fetch import Fetcher, FetchLimits
+from worker.fetching import hosts
 
 LIMITS = FetchLimits(
     connect_timeout_s=5.0,
@@ -294,7 +294,7 @@ def test_the_end_does_not_wait_for_a_silent_host():
 def test_a_mistake_of_ours_ends_each_download_and_not_the_thread(monkeypatch):
     with ScriptedHost(answer(b"x")) as host, downloads() as running:
         with monkeypatch.context() as broken:
-            broken.setattr("worker.transfers.Transfers._connect", lambda *_: 1 / 0)
+            broken.setattr("worker.fetching.transfers.Transfers._connect", lambda *_: 1 / 0)
             running.submit("a", host.url + "?token=SECRET", urgent=False)
             (first,) = take(running, 1)
         running.submit("b", host.url, urgent=False)

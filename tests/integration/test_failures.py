@@ -4,7 +4,7 @@ import pytest
 from redis.exceptions import OutOfMemoryError
 
 from producer.messages import derived_id
-from worker.failures import Failure, read_failures, try_again
+from worker.reading.failures import Failure, read_failures, try_again
 
 ADDED = {"reason": "timed_out", "detail": "it took too long", "attempts": "4", "failed_at": "1763800000000"}
 URL = "https://user:pw@example.org/a.jpg?token=secret"

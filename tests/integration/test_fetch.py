@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from tests.scripted_host import ScriptedHost, answer, trickle
-from worker.addresses import Endpoint
 from worker.errors import (
     BadEntryError,
     EmptyBodyError,
@@ -30,7 +29,8 @@ from worker.errors import (
     UnreachableError,
 )
 from worker.fetch import Fetcher, FetchLimits
-from worker.transfer import Transfer
+from worker.fetching.addresses import Endpoint
+from worker.fetching.transfer import Transfer
 
 LIMITS = FetchLimits(
     connect_timeout_s=1.0,
@@ -189,7 +189,7 @@ def test_a_name_of_a_refused_address_is_refused(fetcher, canary, monkeypatch, ho
 
 def test_a_name_that_changes_its_address_reaches_no_canary(canary, monkeypatch):
     # The name is looked up anew for each download: 127.0.0.1 stands for a public address, 127.0.0.2 for the target.
-    monkeypatch.setattr("worker.resolving.REMEMBER_S", 0.0)
+    monkeypatch.setattr("worker.fetching.resolving.REMEMBER_S", 0.0)
     asked = resolving_to(monkeypatch, ["127.0.0.1"], ["127.0.0.2"])
     with ScriptedHost(answer(b"public", headers=("Connection: close",))) as host:
         fetcher = Fetcher(LIMITS)
@@ -216,7 +216,7 @@ def test_the_address_is_checked_at_the_moment_of_connecting(canary, monkeypatch)
     # Whatever list of addresses libcurl were given, or looked up by itself: the socket is refused.
     fetcher = Fetcher(LIMITS)
     monkeypatch.setattr(
-        "worker.transfers.Transfers._permitted", lambda _self, _target, answer: answer.addresses
+        "worker.fetching.transfers.Transfers._permitted", lambda _self, _target, answer: answer.addresses
     )
 
     error = error_of(fetcher, f"http://127.0.0.2:{canary.port}/")

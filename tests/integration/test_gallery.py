@@ -11,9 +11,9 @@ from producer.names import LANES
 from tests.conftest import ARCHIVE
 from worker.clusters import Clusters
 from worker.entries import image_facts, read_message
-from worker.gallery import Gallery
 from worker.ownership import Ownership
-from worker.periods import Period, Periods
+from worker.reading.gallery import Gallery
+from worker.reading.periods import Period, Periods
 
 FEW = [0x81D07FFFE0611A85, 0x87D03E7EE0259E85, 0x00000000FFFFFFFF, 0]
 
@@ -102,7 +102,7 @@ def test_a_list_of_many_pages_names_each_cluster_once(file_images, gallery):
 
 @pytest.mark.parametrize("phash", FEW)
 def test_a_cluster_gives_all_its_images_latest_first(file_images, gallery, monkeypatch, phash):
-    monkeypatch.setattr("worker.gallery._PAGE_IMAGES", 50)
+    monkeypatch.setattr("worker.reading.gallery._PAGE_IMAGES", 50)
     records = file_images(_random_phashes(700))
     expected = [record for record in reversed(records) if record.image.phash == phash]
 

@@ -7,7 +7,7 @@ from tests.scripted_host import ScriptedHost, answer
 from tests.waiting import wait_until
 from worker.downloads import Downloads
 from worker.fetch import Fetcher, FetchLimits
-from worker.host_rate import HostRate
+from worker.fetching.host_rate import HostRate
 from worker.keyspace import Keyspace
 
 LIMITS = FetchLimits(5, 5, 10, 2**20, 3, (), (ip_network("127.0.0.0/8"),), "lookalike-test/1")

@@ -155,7 +155,7 @@ def test_files_torn_by_a_crash_are_built_again(torn, open_replica, log, cache_di
 
 
 def test_an_index_larger_than_half_of_the_limit_is_warned_of(replica, log, caplog, monkeypatch):
-    monkeypatch.setattr("worker.sealed_rows.read_memory_limit", lambda: 10_000_000)
+    monkeypatch.setattr("worker.indexing.sealed_rows.read_memory_limit", lambda: 10_000_000)
 
     replica.catch_up()
 

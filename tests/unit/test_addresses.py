@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.addresses import AddressRules, Endpoint, embedded_ipv4, is_public
 from worker.errors import RefusedAddressError
+from worker.fetching.addresses import AddressRules, Endpoint, embedded_ipv4, is_public
 
 PUBLIC = (
     "1.1.1.1",

@@ -1,4 +1,4 @@
-from worker.byte_budget import ByteBudget
+from worker.fetching.byte_budget import ByteBudget
 
 
 def opened(limit_bytes: int, *downloads: str) -> ByteBudget:

@@ -1,6 +1,6 @@
 import pytest
 
-from worker.hosts import ALONE_AT_MOST_S, ALONE_FIRST_S, FAILURES_IN_A_ROW, HOSTS_REMEMBERED, Hosts
+from worker.fetching.hosts import ALONE_AT_MOST_S, ALONE_FIRST_S, FAILURES_IN_A_ROW, HOSTS_REMEMBERED, Hosts
 
 HOST = "images.example"
 

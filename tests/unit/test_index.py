@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from worker.index import HammingIndex, Matches
-from worker.parts import LARGE, SMALL, TINY, Parts
-from worker.pieces import FlatRows
-from worker.sorted_run import SortedRun
+from worker.indexing.parts import LARGE, SMALL, TINY, Parts
+from worker.indexing.pieces import FlatRows
+from worker.indexing.sorted_run import SortedRun
 
 REAL = np.load(Path(__file__).parents[2] / "benchmarks" / "data" / "real-hashes.npy")
 CUTS = [Parts(TINY), Parts(SMALL), Parts(LARGE)]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from worker.index import HammingIndex
-from worker.parts import LARGE, SMALL, Parts
-from worker.sorted_run import SortedRun
+from worker.indexing.parts import LARGE, SMALL, Parts
+from worker.indexing.sorted_run import SortedRun
 
 MILLION = 1_000_000
 TEMPLATE = np.uint64(0x81D07FFFE0611A85)

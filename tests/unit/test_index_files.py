@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from worker.index import HammingIndex
-from worker.index_cache import IndexCache, compute_seal
-from worker.levels import RunName, Span, cover, name_run, plan_runs
-from worker.pieces import FlatRows
-from worker.run_file import RunFileError, open_run, write_run
-from worker.sorted_run import SortedRun
+from worker.indexing.index_cache import IndexCache, compute_seal
+from worker.indexing.levels import RunName, Span, cover, name_run, plan_runs
+from worker.indexing.pieces import FlatRows
+from worker.indexing.run_file import RunFileError, open_run, write_run
+from worker.indexing.sorted_run import SortedRun
 
 DIGEST = "0123456789abcdef0123456789abcdef01234567"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.parts import LARGE, SMALL, TINY, Parts, choose_thresholds, probe
+from worker.indexing.parts import LARGE, SMALL, TINY, Parts, choose_thresholds, probe
 
 
 @pytest.mark.parametrize("bits", [TINY, SMALL, LARGE])

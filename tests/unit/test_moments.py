@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker.moments import parse_since, parse_until
+from worker.reading.moments import parse_since, parse_until
 
 DAY = datetime(2026, 11, 22, tzinfo=UTC)
 HOUR_10 = DAY + timedelta(hours=10)

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 import urllib3
+from web_site import ROOT
 
-from tests.web.conftest import ROOT
 from worker.errors import ConfigurationError
 from worker.web.tokens import Tokens, read_tokens, required_scope
 
@@ -172,7 +172,7 @@ def test_every_answer_is_sealed(web, path):
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
     assert "Server" not in headers
     assert "Access-Control-Allow-Origin" not in headers
 

@@ -6,7 +6,7 @@ import pytest
 
 from worker.clusters import Clusters
 from worker.entries import Entry
-from worker.listing import Filter, Listing
+from worker.reading.listing import Filter, Listing
 from worker.records import ImageFacts
 
 SEED = 7

@@ -2,7 +2,8 @@
 
 import json
 
-from tests.web.conftest import ROOT
+from web_site import ROOT
+
 from worker.web.describe import describe
 
 

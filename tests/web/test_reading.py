@@ -6,8 +6,7 @@ import json
 from urllib.parse import quote
 
 import pytest
-
-from tests.web.conftest import COPIES, DEMO_FOLDER
+from web_site import COPIES, DEMO_FOLDER
 
 CAT = "b15fe6465121175e"
 

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-
-from tests.web.conftest import DEMO_FOLDER
+from web_site import DEMO_FOLDER
 
 
 def _post(web, path, body, **headers):

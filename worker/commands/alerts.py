@@ -8,7 +8,6 @@ import redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from worker.alert_log import BEGINNING, AlertLog
 from worker.commands.output import (
     describe_alert,
     exit_statuses,
@@ -20,7 +19,8 @@ from worker.commands.output import (
     whole_url,
 )
 from worker.commands.session import find_uuid, open_session
-from worker.moments import parse_since
+from worker.reading.alert_log import BEGINNING, AlertLog
+from worker.reading.moments import parse_since
 
 WAIT_S = 1.0
 _ENTRY_ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")

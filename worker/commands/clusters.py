@@ -17,7 +17,7 @@ from worker.commands.output import (
     print_row,
 )
 from worker.commands.session import find_uuid, open_session
-from worker.gallery import Cluster, Gallery
+from worker.reading.gallery import Cluster, Gallery
 from worker.records import iso_time
 
 _PHASH = re.compile("[0-9a-fA-F]{16}")
@@ -68,7 +68,7 @@ def clusters(  # noqa: PLR0913 - one option each
     if since_ms is None and until_ms is None and min_size > 1:
         found = Gallery(client, keys=keys, uuid=uuid).largest(min_size=min_size, limit=limit or None)
     else:
-        from worker.periods import Periods  # noqa: PLC0415 - numpy costs 0.1 s
+        from worker.reading.periods import Periods  # noqa: PLC0415 - numpy costs 0.1 s
 
         periods = Periods(client, keys=keys, uuid=uuid)
         period = periods.between(since_ms, until_ms)

@@ -24,7 +24,7 @@ from worker.image_server import ImageServer
 from worker.interrupts import Interrupts
 from worker.keyspace import Keyspace
 from worker.processes import start_worker, stop_worker
-from worker.statistics import read_stats, read_status
+from worker.reading.statistics import read_stats, read_status
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".bmp", ".heic"}
 PROGRESS_TIMEOUT_S = 60.0

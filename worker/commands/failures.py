@@ -8,7 +8,7 @@ from worker.archive import find_archive
 from worker.commands.output import count, exit_statuses, json_option, note, print_json, print_row
 from worker.commands.session import open_session
 from worker.errors import REASONS
-from worker.failures import read_failures, try_again
+from worker.reading.failures import read_failures, try_again
 from worker.scripts import Scripts
 
 UNREPEATABLE = "bad_entry"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import click
 
-from worker.moments import parse_since, parse_until
+from worker.reading.moments import parse_since, parse_until
 
 Parse = Callable[[str], int]
 

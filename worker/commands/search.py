@@ -58,10 +58,10 @@ def search(context: click.Context, *, what: str, max_distance: int, as_json: boo
         context.exit(TRY_LATER if isinstance(error, TransientError) else 1)
 
     # Loaded here, once the arguments are good: numpy costs 0.1 s.
-    from worker.gallery import Gallery  # noqa: PLC0415
     from worker.phash import has_low_information  # noqa: PLC0415
+    from worker.reading.gallery import Gallery  # noqa: PLC0415
+    from worker.reading.similar import find_similar  # noqa: PLC0415
     from worker.replica import Replica  # noqa: PLC0415
-    from worker.similar import find_similar  # noqa: PLC0415
 
     images = 0
     matches: Iterator[Match] = iter(())

@@ -4,7 +4,7 @@ import click
 
 from worker.commands.output import exit_statuses, json_option, print_json, print_row
 from worker.commands.session import find_uuid, open_session
-from worker.statistics import read_status
+from worker.reading.statistics import read_status
 
 
 @click.command(

@@ -9,7 +9,6 @@ import click
 from redis.exceptions import RedisError
 
 from producer.server import DATA_FOLDER, connect, show_server
-from worker.alert_log import AlertLog
 from worker.commands.output import (
     describe_alert,
     exit_statuses,
@@ -26,8 +25,9 @@ from worker.errors import ServiceError
 from worker.interrupts import Interrupts
 from worker.keyspace import Keyspace
 from worker.processes import start_worker, stop_worker
+from worker.reading.alert_log import AlertLog
+from worker.reading.statistics import read_status
 from worker.settings import PREFIX, Settings, load_settings
-from worker.statistics import read_status
 
 if TYPE_CHECKING:
     import subprocess

@@ -8,12 +8,13 @@
 -- ARGV[5]  name of the worker that sweeps, or empty, ARGV[6] silence in ms from which a worker is dropped
 -- Returns  OK, 1 where entries wait and 0 where none do, number of retries returned
 local now = now_ms()
+-- The first write frees memory, and so the whole script passes at maxmemory.
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - tonumber(ARGV[6]))
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, ARGV[3])
 
 for _, member in ipairs(due) do
   local fields = cjson.decode(member)
   table.remove(fields, 1)
-  -- ZREM first: a script whose first write frees memory passes whole at maxmemory.
   redis.call('ZREM', KEYS[2], member)
   redis.call('XADD', KEYS[4], '*', unpack(fields))
 end
@@ -53,6 +54,5 @@ end
 
 if ARGV[5] ~= '' then
   redis.call('ZADD', KEYS[3], now, ARGV[5])
-  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - tonumber(ARGV[6]))
 end
 return {'OK', any, #due}

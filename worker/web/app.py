@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
@@ -12,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from producer import ImageMessage
@@ -113,7 +115,11 @@ def _handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _(request: Request, error: HTTPException) -> Response:
-        problem = ProblemError(error.status_code, "http", str(error.detail), headers=error.headers)
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # Starlette names the methods of the first route with this path, not of all.
+            headers["Allow"] = ", ".join(sorted(_methods(request)))
+        problem = ProblemError(error.status_code, "http", str(error.detail), headers=headers)
         return tell(request, problem)
 
     @app.exception_handler(ArchiveMissingError)
@@ -126,6 +132,15 @@ def _handle_errors(app: FastAPI) -> None:
         logger.warning("the archive's server does not answer: %s", type(error).__name__)
         told = "the archive's server does not answer"
         return tell(request, ProblemError(503, "server-away", told, headers={"Retry-After": "5"}))
+
+
+def _methods(request: Request) -> set[str]:
+    """Give the methods that the routes of this path take."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] != Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return methods
 
 
 def _describe(app: FastAPI) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from worker.listing import MAX_NUMBER, Cluster, Filter, Listing, Order
-from worker.moments import parse_since, parse_until
-from worker.periods import Period
+from worker.reading.listing import MAX_NUMBER, SOURCE_DEPTH, Cluster, Filter, Listing, Order
+from worker.reading.moments import parse_since, parse_until
+from worker.reading.periods import Period
 from worker.web.cursors import read_cursor, write_cursor
 from worker.web.problems import ProblemError
 from worker.web.service import OpenArchive
@@ -59,6 +59,11 @@ def choose_page(archive: OpenArchive, choice: Choice, *, cursor: str | None, lim
     return ChosenPage(clusters, {}, write_cursor(order, position))
 
 
+def check_choice(archive: OpenArchive, choice: Choice) -> None:
+    """Raise what `choose_page` would, before an answer has begun."""
+    choose_page(archive, choice, cursor=None, limit=1)
+
+
 def _number(listing: Listing, text: str | None, parse: Callable[[str], int]) -> int | None:
     """Turn a moment into the number of the first image seen at it or later."""
     if not text:
@@ -77,10 +82,11 @@ def _grown(
         first = archive.listing.number_at(int(time.time() * 1000) - WEEK_MS)
     now = archive.periods.between(None, None).end
     period = Period(first, max(first, now if end is None else end))
-    found = archive.periods.largest(period, min_size=1, limit=None if choice.source else limit, urls=1)
+    is_narrow, depth = bool(choice.source), SOURCE_DEPTH if choice.source else 1
+    found = archive.periods.largest(period, min_size=1, limit=None if is_narrow else limit, urls=depth)
     gained: dict[int, int] = {}
     for cluster in found:
-        if choice.source in ("", cluster.first.image.source, cluster.latest[0].image.source):
+        if not is_narrow or choice.source in {record.image.source for record in cluster.latest}:
             gained[cluster.phash] = cluster.images
         if len(gained) == limit:
             break

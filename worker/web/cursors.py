@@ -2,7 +2,7 @@
 
 import re
 
-from worker.listing import Order, Position
+from worker.reading.listing import Order, Position
 from worker.web.problems import ProblemError
 
 _CURSOR = re.compile(r"(size|last|first)-([0-9]{1,10})-([0-9a-f]{16})")

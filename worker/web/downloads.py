@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 
-from worker.listing import Cluster
+from worker.reading.listing import Cluster
 from worker.records import iso_time
 from worker.web.choosing import Choice, choose_page
 from worker.web.service import OpenArchive

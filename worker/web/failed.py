@@ -5,8 +5,8 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
-from worker.failures import Failure, read_failures, try_again
 from worker.keyspace import Keyspace
+from worker.reading.failures import Failure, read_failures, try_again
 from worker.scripts import Scripts
 
 LATEST = 10

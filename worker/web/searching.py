@@ -9,7 +9,7 @@ from PIL import Image
 
 from producer.urls import check_url
 from worker.errors import HttpStatusLaterError, ImageError, TransientError
-from worker.lookup import Lookup
+from worker.reading.lookup import Lookup
 from worker.thumbnails import SIDE, make_thumbnail
 from worker.web.problems import ProblemError
 

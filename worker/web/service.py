@@ -13,9 +13,9 @@ from worker.archive import find_archive, read_archive
 from worker.child import fetch_limits
 from worker.fetch import Fetcher
 from worker.keyspace import Keyspace
-from worker.listing import Listing
-from worker.lookup import Lookup
-from worker.periods import Periods
+from worker.reading.listing import Listing
+from worker.reading.lookup import Lookup
+from worker.reading.periods import Periods
 from worker.replica import Replica
 from worker.scripts import Scripts
 from worker.settings import Settings

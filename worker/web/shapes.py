@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from worker.listing import Cluster
-from worker.lookup import Found
+from worker.reading.listing import Cluster
+from worker.reading.lookup import Found
 from worker.records import Record, iso_time
 
 PHASH = "^[0-9a-fA-F]{16}$"

@@ -34,7 +34,7 @@ def _kill_at(owner, method, points):
     @wraps(function)
     def stepped(*args, **kwargs):
         # A step that has nothing to do is no point of interest.
-        is_busy = method in ("submit", "hash", "hash_image") or any(
+        is_busy = method in ("submit", "hash", "hash_image", "limit_memory") or any(
             isinstance(arg, list | tuple) and arg for arg in args[1:]
         )
         if is_busy and f"before:{name}" in points and _once(f"before:{name}"):
@@ -48,16 +48,18 @@ def _kill_at(owner, method, points):
 
 
 def _install_kills(points):
-    import worker.decoding
+    import worker.limits
     from worker.alerts import Publisher
     from worker.clusters import Clusters
     from worker.decoding import Decoder
     from worker.downloads import Downloads
     from worker.ownership import Ownership
+    from worker.remembered import RememberedHashes
 
     for owner, method in (
         (Ownership, "take"), (Clusters, "known"), (Downloads, "submit"), (Decoder, "hash"), (Clusters, "record"),
-        (Clusters, "look_back"), (Publisher, "publish"), (worker.decoding, "hash_image"),
+        (Clusters, "look_back"), (Publisher, "publish"), (RememberedHashes, "hash_image"),
+        (worker.limits, "limit_memory"),
     ):  # fmt: skip
         _kill_at(owner, method, points)
 
@@ -65,9 +67,9 @@ def _install_kills(points):
 def _install_poison():
     import worker.hashing
 
-    hash_image = worker.hashing.hash_image
+    hash_digested = worker.hashing.hash_digested
 
-    def poisoned(body, *, max_pixels):
+    def poisoned(body, digest, **limits):
         at = body.find(b"POISON:")
         way = body[at + 7 : at + 11] if at >= 0 else b""
         if way == b"KILL":
@@ -77,9 +79,9 @@ def _install_poison():
         elif way == b"HANG":
             # In C, with the interpreter's lock held: no Python code runs any more, in no thread.
             ctypes.PyDLL(None).sleep(3600)
-        return hash_image(body, max_pixels=max_pixels)
+        return hash_digested(body, digest, **limits)
 
-    worker.hashing.hash_image = poisoned
+    worker.hashing.hash_digested = poisoned
 
 
 if "LOOKALIKE_TEST_KILL_AT" in os.environ and "worker" in " ".join(sys.orig_argv):

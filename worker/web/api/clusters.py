@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from worker.listing import UnknownImageError
+from worker.reading.listing import UnknownImageError
 from worker.web.answers import ServiceOf, answer, problems
-from worker.web.choosing import Choice, choose_page
+from worker.web.choosing import Choice, check_choice, choose_page
 from worker.web.cursors import read_number
 from worker.web.downloads import csv_rows, json_lines
 from worker.web.problems import ProblemError
@@ -55,8 +55,9 @@ def download_csv(
     source: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
     """Download all clusters, the largest first, as CSV: phash, images, first and last seen, up to 100 URLs each."""
-    choice = Choice("size", min_size, since, until, source)
-    return _download(csv_rows(service.archive(), choice), name="clusters.csv", media_type="text/csv")
+    archive, choice = service.archive(), Choice("size", min_size, since, until, source)
+    check_choice(archive, choice)
+    return _download(csv_rows(archive, choice), name="clusters.csv", media_type="text/csv")
 
 
 @router.get(
@@ -72,9 +73,9 @@ def download_json_lines(
     source: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
     """Download all clusters, the largest first, as JSON lines, with up to 100 URLs each."""
-    choice = Choice("size", min_size, since, until, source)
-    rows = json_lines(service.archive(), choice)
-    return _download(rows, name="clusters.jsonl", media_type="application/jsonl")
+    archive, choice = service.archive(), Choice("size", min_size, since, until, source)
+    check_choice(archive, choice)
+    return _download(json_lines(archive, choice), name="clusters.jsonl", media_type="application/jsonl")
 
 
 @router.get("/clusters/{phash}", response_model=ClusterImages, responses=problems(404))

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from worker.errors import REASONS
-from worker.failures import try_again
+from worker.reading.failures import try_again
 from worker.web.answers import ServiceOf, answer, problems
 from worker.web.cursors import read_entry_id
 from worker.web.failed import failure_page, retry_failures

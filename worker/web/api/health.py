@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 from starlette.responses import Response
 
 from worker.errors import ServiceError
-from worker.statistics import read_stats, read_status
+from worker.reading.statistics import read_stats, read_status
 from worker.web.answers import ServiceOf, answer, problems
 from worker.web.problems import ProblemError
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from worker.statistics import read_stats, read_status
+from worker.reading.statistics import read_stats, read_status
 from worker.web.answers import ServiceOf, answer, problems
 
 router = APIRouter(prefix="/v1", tags=["operation"])

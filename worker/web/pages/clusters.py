@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from worker.listing import UnknownImageError
+from worker.reading.listing import UnknownImageError
 from worker.web.answers import ServiceOf
 from worker.web.charts import bars_of_counts, bars_of_times
 from worker.web.choosing import SORTS, Choice, choose_page

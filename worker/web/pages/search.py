@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request, UploadFile
 from fastapi import Query as Param
 from starlette.responses import Response
 
-from worker.lookup import Found
+from worker.reading.lookup import Found
 from worker.web.answers import ServiceOf
 from worker.web.problems import ProblemError
 from worker.web.rendering import render

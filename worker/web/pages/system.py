@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from worker.errors import REASONS
-from worker.statistics import read_stats, read_status
+from worker.reading.statistics import read_stats, read_status
 from worker.web.answers import ServiceOf, answer
 from worker.web.failed import count_reasons, retry_failures
 from worker.web.rendering import render

@@ -40,6 +40,10 @@ export function start(showTimes) {
     fresh[0]?.querySelector(".open")?.focus({ preventScroll: true });
     window.scrollTo({ top: 0 });
   });
+  // Only now, so that the first word of the connection is heard.
+  arrived.setAttribute("hx-sse:connect", arrived.dataset.events);
+  htmx.process(arrived);
+
   pause.addEventListener("click", () => {
     isPaused = !isPaused;
     pause.setAttribute("aria-pressed", isPaused);

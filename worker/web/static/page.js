@@ -42,14 +42,15 @@ function bindKeys() {
   const guarded = Object.entries(keys).map(([key, act]) => [
     key,
     (event) => {
-      if (isTyping(event)) return;
       event.preventDefault();
       act();
     },
   ]);
-  tinykeys.tinykeys(window, Object.fromEntries(guarded));
+  const ignore = (event) => event.repeat || event.isComposing || Boolean(isTyping(event));
+  tinykeys.tinykeys(window, Object.fromEntries(guarded), { ignore });
   const show = find("#show-keys");
   show.hidden = false;
+  document.documentElement.dataset.keys = "bound";
   show.addEventListener("click", () => find("#keys").showModal());
 }
 

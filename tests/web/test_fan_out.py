@@ -1,0 +1,157 @@
+"""Alerts reach everybody that follows: a hundred at once, over reconnects, beside some that do not read."""
+
+import asyncio
+import json
+import re
+import time
+
+import pytest
+from redis.asyncio import Redis
+
+from worker.web.fan_out import KEEP, FanOut
+
+CLIENTS = 100
+ALERTS = 2000
+RATE = 200
+PADDING = "x" * 1500
+
+
+def _publish(client, keys, number):
+    client.xadd(keys.alerts, {"event": json.dumps({"id": number, "data": PADDING})})
+
+
+async def _follow(fan_out, after, *, until):
+    found = []
+    async for page in fan_out.follow(after):
+        found += [alert.data["id"] for alert in page]
+        if found and found[-1] >= until:
+            return found
+    return found
+
+
+def _run(server, keys, steps):
+    """Run `steps` with a reader of the stream."""
+
+    async def main():
+        fan_out = FanOut(Redis.from_url(server.url), stream=keys.alerts)
+        fan_out.start()
+        try:
+            async with asyncio.timeout(60):
+                return await steps(fan_out)
+        finally:
+            await fan_out.close()
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("after", ["0", "0-0"])
+def test_who_comes_late_gets_everything_from_its_position(server, client, keys, after):
+    for number in range(KEEP + 700):
+        _publish(client, keys, number)
+
+    found = _run(server, keys, lambda fan_out: _follow(fan_out, after, until=KEEP + 699))
+
+    assert found == list(range(KEEP + 700))
+
+
+def test_who_falls_behind_what_is_kept_misses_nothing(server, client, keys):
+    _publish(client, keys, 0)
+
+    async def steps(fan_out):
+        slow = fan_out.follow("0")
+        found = [alert.data["id"] for alert in await anext(slow)]
+        for number in range(1, KEEP * 2):
+            _publish(client, keys, number)
+        fast = await _follow(fan_out, "0", until=KEEP * 2 - 1)
+        while found[-1] < KEEP * 2 - 1:
+            found += [alert.data["id"] for alert in await anext(slow)]
+        await slow.aclose()
+        return fast, found
+
+    fast, found = _run(server, keys, steps)
+
+    assert fast == found == list(range(KEEP * 2))
+
+
+def test_a_server_that_lost_alerts_is_followed_from_what_it_has(server, client, keys):
+    async def first_page(fan_out):
+        follower = fan_out.follow("0")
+        page = await anext(follower)
+        await follower.aclose()
+        return [alert.data["id"] for alert in page]
+
+    async def steps(fan_out):
+        _publish(client, keys, 1)
+        assert await first_page(fan_out) == [1]
+        client.delete(keys.alerts)
+        client.xadd(keys.alerts, {"event": '{"id": 2}'}, id="5-1")
+        while (found := await first_page(fan_out)) != [2]:
+            assert found == [1]
+        return found
+
+    assert _run(server, keys, steps) == [2]
+
+
+async def _read(url, *, ids, done, reconnect_each):
+    """Follow over HTTP as a browser does; leave and come back after so many alerts."""
+    host, port = re.fullmatch(r"http://([^:]+):(\d+)", url).groups()
+    last = "0-0"
+    while len(ids) < ALERTS:
+        reader, writer = await asyncio.open_connection(host, int(port), limit=2**20)
+        writer.write(
+            f"GET /v1/alerts/stream HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: {last}\r\n\r\n".encode()
+        )
+        read_here = 0
+        while len(ids) < ALERTS and read_here < reconnect_each:
+            line = (await reader.readline()).decode()
+            if line.startswith("id: "):
+                last = line[4:].strip()
+            elif line.startswith("data: "):
+                ids.append((json.loads(line[6:])["id"], time.time()))
+                read_here += 1
+        writer.close()
+    done.append(time.time())
+
+
+async def _stall(url):
+    """Ask for everything and read nothing."""
+    host, port = re.fullmatch(r"http://([^:]+):(\d+)", url).groups()
+    _, writer = await asyncio.open_connection(host, int(port), limit=1024)
+    writer.write(b"GET /v1/alerts/stream?after=0-0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    return writer
+
+
+@pytest.mark.timeout(180)
+def test_a_hundred_clients_lose_none_of_200_alerts_a_second(site, wait, record_property):
+    """Some reconnect every 300 alerts; ten more never read, and hold up nobody."""
+    web = site.start_web(wait, LOOKALIKE_ARCHIVE="crowd")
+    stream = "{crowd}:alerts"
+    sent_at = {}
+
+    async def publish():
+        client = Redis.from_url(site.server.url)
+        started = time.monotonic()
+        for number in range(ALERTS):
+            sent_at[number] = time.time()
+            await client.xadd(stream, {"event": json.dumps({"id": number, "data": PADDING})})
+            await asyncio.sleep(max(0, started + number / RATE - time.monotonic()))
+        await client.aclose()
+
+    async def main():
+        found, done = [[] for _ in range(CLIENTS)], []
+        stalled = [await _stall(web.url) for _ in range(10)]
+        readers = [
+            _read(web.url, ids=ids, done=done, reconnect_each=300 if at % 4 == 0 else ALERTS)
+            for at, ids in enumerate(found)
+        ]
+        await asyncio.gather(publish(), *readers)
+        for writer in stalled:
+            writer.close()
+        return found
+
+    found = asyncio.run(main())
+
+    assert [[number for number, _ in ids] for ids in found] == [list(range(ALERTS))] * CLIENTS
+    delays = sorted(at - sent_at[number] for ids in found for number, at in ids)
+    record_property("median_delay_ms", round(delays[len(delays) // 2] * 1000))
+    assert delays[len(delays) * 99 // 100] < 5

@@ -1,0 +1,103 @@
+"""Searches for people: a hash, an image or a URL in; its cluster and its look-alikes as they are now out."""
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+
+from worker.clusters import is_searchable
+from worker.fetch import Fetcher
+from worker.hashing import HashedImage, Look, hash_image
+from worker.reading.listing import Cluster, Listing
+from worker.replica import Replica
+
+
+@dataclass(frozen=True, slots=True)
+class LookAlike:
+    """A cluster at `distance` bits from what was searched for."""
+
+    distance: int
+    cluster: Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer to a search: `exact` is the cluster with the very hash, `match_count` counts all look-alikes.
+
+    A hash with too little texture is not searched for: then there are no matches and `is_searchable` is False.
+    """
+
+    phash: int
+    is_searchable: bool
+    exact: Cluster | None
+    matches: list[LookAlike]
+    match_count: int
+    histogram: dict[int, int]
+
+
+DECODERS = 2
+"""Images that one process decodes at a time: each may take as much memory as `LOOKALIKE_MAX_PIXELS` allows."""
+
+
+class Lookup:
+    """Searches one archive. Safe to use from several threads; the replica serves one of them at a time."""
+
+    def __init__(self, replica: Replica, listing: Listing, *, fetcher: Fetcher, max_pixels: int) -> None:
+        self._replica = replica
+        self._lock = threading.Lock()
+        self._decoders = threading.BoundedSemaphore(DECODERS)
+        self._listing = listing
+        self._fetcher = fetcher
+        self._max_pixels = max_pixels
+
+    def rows(self) -> int:
+        """Follow the log to its present end, and give the count of rows."""
+        with self._lock:
+            self._replica.catch_up()
+            return self._replica.rows
+
+    def find(self, phash: int, *, max_distance: int, limit: int) -> Found:
+        """Find the cluster of a hash and the `limit` nearest of the clusters within `max_distance` bits, inclusive.
+
+        Cost: two round trips and a query of the index.
+        """
+        near: list[int] = []
+        distances: list[int] = []
+        if is_searchable(phash):
+            with self._lock:
+                [(hashes, bits)] = self._replica.search(
+                    np.array([phash], dtype=np.uint64), max_distance=max_distance
+                )
+            is_other = hashes != np.uint64(phash)
+            near, distances = hashes[is_other].tolist(), bits[is_other].tolist()
+        exact, *others = self._listing.describe([phash, *near[:limit]])
+        counted = np.bincount(np.array(distances, dtype=np.int64), minlength=max_distance + 1)
+        return Found(
+            phash=phash,
+            is_searchable=is_searchable(phash),
+            exact=exact,
+            matches=[
+                LookAlike(distance, cluster)
+                for distance, cluster in zip(distances, others, strict=False)
+                if cluster is not None
+            ],
+            match_count=len(near),
+            histogram=dict(enumerate(counted.tolist())),
+        )
+
+    def hash_body(self, body: bytes, *, look: Look | None) -> HashedImage:
+        """Decode and hash the bytes of an image; `look` sees it.
+
+        Raises:
+            PermanentError: They cannot be; its reason and detail say why.
+        """
+        with self._decoders:
+            return hash_image(body, max_pixels=self._max_pixels, look=look)
+
+    def download(self, url: str) -> bytes:
+        """Download an image by the rules and within the limits of a worker.
+
+        Raises:
+            ImageError: It cannot be; its reason and detail say why.
+        """
+        return self._fetcher.fetch(url)
