@@ -14,6 +14,8 @@ from typing import Any
 
 from billiard.pool import EX_RECYCLE
 from celery import Celery, bootsteps
+from celery.concurrency import get_implementation
+from celery.concurrency.prefork import TaskPool
 from celery.signals import worker_init, worker_process_init, worker_process_shutdown, worker_shutting_down
 from redis.exceptions import RedisError
 
@@ -187,12 +189,17 @@ def _wake(client: Any) -> bool:  # noqa: ANN401 - redis-py's client, sync
 
 @worker_init.connect  # type: ignore[untyped-decorator]  # Celery has no types
 def _open_parent(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's worker has no type
+    if not issubclass(get_implementation(sender.pool_cls), TaskPool):
+        raise SystemExit(
+            _refuse(ConfigurationError("only the pool `prefork` decodes within limits: leave out -P"))
+        )
     # Workers have nothing to tell each other; as options these work for `celery -A worker.app worker` too.
     sender.options.update(without_gossip=True, without_mingle=True, without_heartbeat=True)
     _process.parent = Parent(app.settings)
     try:
         _process.parent.open()
     except ConfigurationError as error:
+        _process.parent.close()
         raise SystemExit(_refuse(error)) from None
 
 
