@@ -1,6 +1,7 @@
 """A TCP proxy in front of a server's unix socket, on loopback: its connections can be cut, refused and slowed down."""
 
 import asyncio
+import contextlib
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -57,36 +58,34 @@ class TcpProxy:
 
     async def _stop(self) -> None:
         self._server.close()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for _ in range(3):
-            # A transport closes its socket in the round after it was aborted.
-            await asyncio.sleep(0)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await self._reset_all()
+            await asyncio.wait(others, timeout=0.1)
 
     async def _reset_all(self) -> None:
         for writer in list(self._writers):
             writer.transport.abort()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers = {writer}
         try:
             if self._is_cut:
-                raise ConnectionResetError
+                return
             up_reader, up_writer = await asyncio.open_unix_connection(str(self.upstream))
-        except OSError:
-            writer.transport.abort()
-            return
-        self._writers |= {writer, up_writer}
-        try:
+            writers.add(up_writer)
+            self._writers |= writers
             await asyncio.gather(
                 self._copy(reader, up_writer, is_request=True),
                 self._copy(up_reader, writer, is_request=False),
             )
+        except OSError:
+            return  # the server is away
         finally:
-            self._writers -= {writer, up_writer}
-            writer.transport.abort()
-            up_writer.transport.abort()
+            self._writers -= writers
+            for end in writers:
+                end.transport.abort()
+                with contextlib.suppress(OSError):
+                    await end.wait_closed()
 
     async def _copy(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_request: bool
