@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import gc
 import threading
+import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -47,7 +49,13 @@ class TcpProxy:
         self._call(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        # What was accepted while the loop ended is closed in its last rounds.
+        self._loop.run_until_complete(asyncio.sleep(0.05))
         self._loop.close()
+        with warnings.catch_warnings():
+            # A connection that was reset while asyncio accepted it is left to the collector, which complains.
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
     def _call(self, work) -> None:  # noqa: ANN001 - a coroutine
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
