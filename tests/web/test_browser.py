@@ -6,7 +6,8 @@ import shutil
 from importlib.resources import files
 
 import pytest
-from web_site import COPIES, DEMO_FOLDER
+
+from tests.web_site import COPIES, DEMO_FOLDER
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect

@@ -6,7 +6,8 @@ import json
 from urllib.parse import quote
 
 import pytest
-from web_site import COPIES, DEMO_FOLDER
+
+from tests.web_site import COPIES, DEMO_FOLDER
 
 CAT = "b15fe6465121175e"
 

@@ -1,6 +1,7 @@
 """`lookalike web`: the page and the HTTP API."""
 
 import logging
+import signal
 import socket
 
 import click
@@ -44,6 +45,8 @@ def web(host: str | None, port: int | None) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
+    # uvicorn ends in good order, and then raises the signal once more.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: None)
     note(f"the page is at http://{name}:{listener.getsockname()[1]}/")
     uvicorn.Server(config).run(sockets=[listener])
 
