@@ -1,6 +1,6 @@
 """Counting what waits: never less than nothing, whatever happens to the streams."""
 
-from worker.statistics import read_status
+from worker.reading.statistics import read_status
 
 
 def test_an_entry_that_somebody_deleted_is_in_flight_and_waits_nowhere(client, keys, consumer, send):
