@@ -43,7 +43,7 @@ SEEN_AT_MS = 1_795_000_000_000
 COPIES = 0.1
 """Share of the images whose hash an earlier one has."""
 
-FILLING = 2
+FILLING = 3
 """Goes up when what is filled in changes: archives that were saved before are not used any more."""
 
 FEED_PARTS = 50_000
@@ -172,6 +172,7 @@ def _fill_rest(feed: _Feed, population: Population) -> None:
         member = b"%016x" % int(population.phash[number])
         feed.add(b"ZADD", KEYS.by_size.encode(), b"%d" % (population.rank[number] + 1), member)
         feed.add(b"ZADD", KEYS.by_last.encode(), b"%d" % number, member)
+        feed.add(b"ZADD", KEYS.by_first.encode(), b"%d" % population.first[number], member)
     images, rows = len(population.phash), len(log) // 8
     counts = {b"images": images, b"rows": rows, b"clusters": rows, b"low_information": 0}
     for name, count in {**counts, b"seen_at": SEEN_AT_MS + images}.items():

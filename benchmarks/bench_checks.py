@@ -116,6 +116,7 @@ def slow_hosts(bench: "Bench", share: float) -> None:
 def repeats(bench: "Bench", share: float) -> None:
     """Repeat the bytes of earlier images under other URLs; gain of not decoding them twice."""
     found: dict[str, list[float]] = {"off": [], "on": []}
+    cpu: dict[str, list[float]] = {"off": [], "on": []}
     drawn = random.Random(2)
     with run_host(bench.folder, home=bench.home / "host", latency_ms=0, kind=bench.options.host) as host:
         urls = bench.urls(host)
@@ -126,7 +127,8 @@ def repeats(bench: "Bench", share: float) -> None:
             for switch, size in (("off", "0"), ("on", "10000")):
                 with _service(bench, LOOKALIKE_REMEMBER_HASHES=size) as service:
                     service.warm_up(bench.warm_urls(host), processes=bench.processes)
-                    wall_s, _ = service.run(urls)
+                    wall_s, used = service.run(urls)
+                cpu[switch].append(round(used.worker_s / len(urls) * 1000, 3))
                 found[switch].append(round(len(urls) / wall_s, 1))
                 bench.note({"repeats": share, "cache": switch, "images_per_s": found[switch][-1]})
     off, on = (statistics.median(rates) for rates in found.values())
@@ -137,6 +139,8 @@ def repeats(bench: "Bench", share: float) -> None:
             "images_per_s": on,
             "images_per_s_without": off,
             "ratio": round(on / off, 3),
+            "cpu_ms_per_image": statistics.median(cpu["on"]),
+            "cpu_ms_per_image_without": statistics.median(cpu["off"]),
         }
     )
 
@@ -185,13 +189,14 @@ def enqueue(bench: "Bench", lines: float) -> None:
                 stdout=log,
                 stderr=log,
             )
-            sizes = []
+            sizes, cpu_s = [], 0.0
             while True:
                 try:
                     process.wait(ENQUEUE_POLL_S)
                     break
                 except (psutil.TimeoutExpired, subprocess.TimeoutExpired):
                     sizes.append(process.memory_info().rss / 2**20)
+                    cpu_s = sum(process.cpu_times()[:2])
         wall_s = time.monotonic() - began
         accepted = client.xlen(KEYS.stream("backlog"))
     if accepted != int(lines):
@@ -201,6 +206,7 @@ def enqueue(bench: "Bench", lines: float) -> None:
             "check": "enqueue",
             "lines": accepted,
             "lines_per_s": round(accepted / wall_s),
+            "cpu_us_per_line": round(cpu_s / accepted * 1e6, 1),
             "rss_mb_early": round(sizes[len(sizes) // 10], 1),
             "rss_mb_late": round(sizes[-1], 1),
             "rss_mb_most": round(max(sizes), 1),

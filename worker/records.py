@@ -58,7 +58,10 @@ def pack_body(image: ImageFacts) -> bytes:
         image.scraped_at_ms.to_bytes(6, "big"),
     )
     own_id = "" if image.id == derived_id(image.url) else image.id
-    for text in (image.url, own_id, image.source, image.page_url, image.meta):
+    texts = [image.url, own_id, image.source, image.page_url, image.meta]
+    while not texts[-1]:
+        texts.pop()
+    for text in texts:
         encoded = text.encode()
         packed += _LENGTH.pack(len(encoded)) + encoded
     return packed
@@ -76,12 +79,12 @@ def unpack_record(number: int, stored: bytes) -> Record:
     sha256, width, height, format_code, scraped_at = _BODY.unpack_from(stored, _HEADER.size)
     strings = []
     at = _HEADER.size + _BODY.size
-    for _ in range(5):
+    while at < len(stored):
         (length,) = _LENGTH.unpack_from(stored, at)
         at += _LENGTH.size
         strings.append(stored[at : at + length].decode())
         at += length
-    url, own_id, source, page_url, meta = strings
+    url, own_id, source, page_url, meta = strings + [""] * (5 - len(strings))
     image = ImageFacts(
         id=own_id or derived_id(url),
         url=url,

@@ -27,7 +27,11 @@ end
 
 local function source_of(record)
   local at = URL_AT
-  for _ = 1, 2 do at = at + 2 + struct.unpack('>I2', record, at) end
+  for _ = 1, 2 do
+    if at > #record then return '' end
+    at = at + 2 + struct.unpack('>I2', record, at)
+  end
+  if at > #record then return '' end
   local length = struct.unpack('>I2', record, at)
   return string.sub(record, at + 2, at + 1 + length)
 end

@@ -24,7 +24,7 @@ end
 
 -- Record header, big-endian: flags u8, phash 8 bytes, seen_at u48 ms, horizon u32, rank u32, first u32, previous u32;
 -- then what the worker packed (worker/records.py): sha256 32 bytes, width u32, height u32, format u8, scraped_at u48,
--- and five strings with a length u16 before each: url, id, source, page_url, meta.
+-- and strings with a length u16 before each: url, id, source, page_url, meta; empty ones at the end are left out.
 local HEADER = '>Bc8I6I4I4I4I4'
 local URL_AT = 79
 local DONE = 1
