@@ -11,6 +11,7 @@ import redis
 from numpy.typing import NDArray
 from redis.connection import ConnectionInterface
 
+from worker.errors import LogDamagedError
 from worker.indexing.index_cache import compute_seal
 from worker.keyspace import SEGMENT_ROWS, Keyspace
 
