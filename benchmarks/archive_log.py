@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from producer.server import connect
 from worker.embedded import IN_MEMORY, EmbeddedServer
-from worker.indexing.sorted_run import SortedRun
+from worker.indexing.sorted_run import RunArrays, SortedRun
 from worker.keyspace import SEGMENT_ROWS, Keyspace
 from worker.replica import Replica
 
@@ -76,7 +76,11 @@ def wait_complete(replica: Replica) -> float:
     return time.perf_counter() - begin
 
 
+def mapped_runs(replica: Replica) -> list[RunArrays]:
+    """Give the runs that a complete replica maps."""
+    return [piece.arrays for piece in replica._sealed.pieces if isinstance(piece, SortedRun)]  # noqa: SLF001
+
+
 def count_mapped_bytes(replica: Replica) -> int:
     """Count the bytes of the runs that a complete replica maps."""
-    runs = [piece.arrays for piece in replica._sealed.pieces if isinstance(piece, SortedRun)]  # noqa: SLF001
-    return sum(run.copies.nbytes + run.starts.nbytes + run.rows.nbytes for run in runs)
+    return sum(run.copies.nbytes + run.starts.nbytes + run.rows.nbytes for run in mapped_runs(replica))

@@ -17,7 +17,7 @@ from bench_host import family
 from producer import Producer
 from producer.names import LANES, Lane
 from producer.server import connect
-from worker.processes import start_worker, stop_worker
+from worker.processes import start_worker, stop_process
 
 POLL_S = 0.05
 SETTLED_S = 1.0
@@ -142,7 +142,7 @@ def run_service(*, distinct: int, processes: int, cache_dir: Path, **settings: s
             pid = int((server.folder / "pid").read_text())
             yield Service(server.url, worker=worker, server_pid=pid, log=log)
         finally:
-            stop_worker(worker)
+            stop_process(worker)
 
 
 def _cpu_s(process: psutil.Process) -> float:

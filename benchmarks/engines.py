@@ -34,6 +34,7 @@ class Bulk:
         run = SortedRun.of(rows)
         arrays = run.arrays
         self.bytes_per_hash = (arrays.copies.nbytes + arrays.starts.nbytes + arrays.rows.nbytes) / len(rows)
+        self.arrays = arrays
         self._index = HammingIndex([run])
 
     def search(self, query: Hashes) -> Hashes:

@@ -206,7 +206,7 @@ class Service:
         self.workers[at] = self._start_worker(at)
         return pids
 
-    def stop_workers(self, which: Sequence[int]) -> list[float]:
+    def stop_processs(self, which: Sequence[int]) -> list[float]:
         """SIGTERM; give the seconds that each took to end."""
         started = time.monotonic()
         for at in which:

@@ -100,11 +100,11 @@ class Run:
             case "cut":
                 service.cut(rng.uniform(0, 2))
             case "restart":
-                self.stop_s += service.stop_workers(range(WORKERS))
+                self.stop_s += service.stop_processs(range(WORKERS))
                 service.start_workers(range(WORKERS))
             case "term":
                 which = [rng.randrange(WORKERS)]
-                self.stop_s += service.stop_workers(which)
+                self.stop_s += service.stop_processs(which)
                 service.start_workers(which)
             case "broker":
                 service.lose_broker()

@@ -1,7 +1,10 @@
 """A TCP proxy in front of a server's unix socket, on loopback: its connections can be cut, refused and slowed down."""
 
 import asyncio
+import contextlib
+import gc
 import threading
+import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -46,7 +49,13 @@ class TcpProxy:
         self._call(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        # What was accepted while the loop ended is closed in its last rounds.
+        self._loop.run_until_complete(asyncio.sleep(0.05))
         self._loop.close()
+        with warnings.catch_warnings():
+            # A connection that was reset while asyncio accepted it is left to the collector, which complains.
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
     def _call(self, work) -> None:  # noqa: ANN001 - a coroutine
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
@@ -57,36 +66,34 @@ class TcpProxy:
 
     async def _stop(self) -> None:
         self._server.close()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for _ in range(3):
-            # A transport closes its socket in the round after it was aborted.
-            await asyncio.sleep(0)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await self._reset_all()
+            await asyncio.wait(others, timeout=0.1)
 
     async def _reset_all(self) -> None:
         for writer in list(self._writers):
             writer.transport.abort()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers = {writer}
         try:
             if self._is_cut:
-                raise ConnectionResetError
+                return
             up_reader, up_writer = await asyncio.open_unix_connection(str(self.upstream))
-        except OSError:
-            writer.transport.abort()
-            return
-        self._writers |= {writer, up_writer}
-        try:
+            writers.add(up_writer)
+            self._writers |= writers
             await asyncio.gather(
                 self._copy(reader, up_writer, is_request=True),
                 self._copy(up_reader, writer, is_request=False),
             )
+        except OSError:
+            return  # the server is away
         finally:
-            self._writers -= {writer, up_writer}
-            writer.transport.abort()
-            up_writer.transport.abort()
+            self._writers -= writers
+            for end in writers:
+                end.transport.abort()
+                with contextlib.suppress(OSError):
+                    await end.wait_closed()
 
     async def _copy(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_request: bool

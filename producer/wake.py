@@ -7,6 +7,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from celery import Celery
+from kombu.connection import Connection
+from kombu.exceptions import ChannelError
 
 from producer.names import DRAIN_TASK, WAKE_EXPIRES_S, WAKE_TTL_MS, Names
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
 WAKE_TIMEOUT_S = 1.0
 """Seconds that sending one wake-up may take."""
+
+ENOUGH = 100
+"""Wake-ups in the broker's list beyond which none is added: nobody reads them, and a worker that comes finds these."""
 
 _IMPATIENT = {
     "max_retries": 0,
@@ -59,6 +64,8 @@ def send_wake_up(names: Names, app: Celery) -> bool:
         with app.connection_for_write(
             app.conf["broker_url"], connect_timeout=WAKE_TIMEOUT_S, transport_options=_IMPATIENT
         ) as connection:
+            if _count_unread(connection, names.queue) >= ENOUGH:
+                return False
             app.send_task(
                 DRAIN_TASK,
                 connection=connection,
@@ -72,3 +79,15 @@ def send_wake_up(names: Names, app: Celery) -> bool:
         _log.warning("no wake-up sent (%s); the workers find the images within seconds", type(error).__name__)
         return False
     return True
+
+
+def _count_unread(connection: Connection, queue: str) -> int:
+    """Count the wake-ups in a Redis broker's list; other brokers drop expired messages by themselves."""
+    if connection.transport.driver_type != "redis":
+        return 0
+    try:
+        unread = connection.default_channel.queue_declare(queue, passive=True)  # type: ignore[no-untyped-call]  # kombu has few types
+    except ChannelError:
+        # There is no such list: it is empty.
+        return 0
+    return int(unread.message_count)

@@ -26,7 +26,7 @@ from worker.hashing import golden_hashes
 from worker.image_server import ImageServer
 from worker.keyspace import Keyspace
 from worker.phash import RECIPE
-from worker.processes import start_worker, stop_worker
+from worker.processes import start_worker, stop_process
 from worker.reading.statistics import read_stats, read_status
 from worker.scripts import Scripts
 
@@ -127,7 +127,7 @@ class Service:
     def start_worker(self, *, concurrency: int = 2, **settings: str) -> subprocess.Popen[bytes]:
         """Start a worker; `settings` are those of the service's environment and beyond."""
         process = start_worker({**self.environment, **settings}, concurrency=concurrency, log=self.log)
-        self._stack.callback(stop_worker, process)
+        self._stack.callback(stop_process, process)
         return process
 
     def wait_done(self, *, images: int, timeout_s: float = 30.0) -> dict[str, int]:

@@ -12,7 +12,7 @@ from tests.command import Command
 from worker.embedded import EmbeddedServer
 from worker.image_server import ImageServer
 from worker.keyspace import Keyspace
-from worker.processes import start_worker, stop_worker
+from worker.processes import start_worker, stop_process
 from worker.reading.statistics import read_stats, read_status
 
 DEMO_FOLDER = Path(__file__).parent.parent / "demo"
@@ -59,7 +59,7 @@ class FilledArchive:
                 assert time.monotonic() < end, log.read_text()
                 time.sleep(0.02)
         finally:
-            stop_worker(process)
+            stop_process(process)
 
     def _is_done(self, *, images: int) -> bool:
         status, stats = read_status(self.client, self.keys), read_stats(self.client, self.keys)

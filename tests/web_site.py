@@ -18,7 +18,7 @@ from producer.server import connect
 from worker.embedded import IN_MEMORY, EmbeddedServer
 from worker.image_server import ImageServer
 from worker.keyspace import Keyspace
-from worker.processes import start_worker, stop_worker
+from worker.processes import start_worker, stop_process
 from worker.reading.statistics import read_stats, read_status
 
 ROOT = Path(__file__).parent.parent
@@ -114,7 +114,7 @@ class Site:
 
     def start_worker(self) -> None:
         worker = start_worker(self.environment, concurrency=1, log=self.home / "worker.log")
-        self.stack.callback(stop_worker, worker)
+        self.stack.callback(stop_process, worker)
 
     def start_web(self, wait: Any, **settings: str) -> Web:
         web = Web(

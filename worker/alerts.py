@@ -71,7 +71,8 @@ class AlertReader:
         start: Where a new group begins: "0" for all that is kept, "$" for what comes from now on.
         take_over_after_s: What another reader of the group has not acknowledged for so long is read again here.
 
-    `missed` counts the alerts that were trimmed away before the group read them, as far as this reader has noticed.
+    `missed` counts the alerts that were trimmed away before the group read them, or after a reader of it died with
+    them, as far as this reader has noticed.
     """
 
     def __init__(  # noqa: PLR0913 - each has its own meaning and the last two have defaults
@@ -111,10 +112,19 @@ class AlertReader:
             self._client.xack(self._stream, self._group, *(alert.entry_id for alert in alerts))
 
     def _left_behind(self, limit: int) -> list[Alert]:
-        reply = self._client.xautoclaim(
-            self._stream, self._group, self._consumer, min_idle_time=self._take_over_ms, count=limit
+        # Not XAUTOCLAIM: it also drops, and tells alike, what was trimmed while a living reader has it in hand.
+        rows = self._client.xpending_range(
+            self._stream, self._group, idle=self._take_over_ms, min="-", max="+", count=limit
         )
-        return [read_alert(entry_id, fields) for entry_id, fields in reply[1] if fields]
+        if not rows:
+            return []
+        left = [row["message_id"] for row in rows]
+        oldest = self._client.xrange(self._stream, count=1)
+        taken = self._client.xclaim(
+            self._stream, self._group, self._consumer, min_idle_time=self._take_over_ms, message_ids=left
+        )
+        self.missed += sum(not oldest or _order(entry_id) < _order(oldest[0][0]) for entry_id in left)
+        return [read_alert(entry_id, fields) for entry_id, fields in taken if fields]
 
     def _new(self, limit: int, wait_s: float) -> list[Alert]:
         self.missed += self._trimmed_unread()

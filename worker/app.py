@@ -14,6 +14,8 @@ from typing import Any
 
 from billiard.pool import EX_RECYCLE
 from celery import Celery, bootsteps
+from celery.concurrency import get_implementation
+from celery.concurrency.prefork import TaskPool
 from celery.signals import worker_init, worker_process_init, worker_process_shutdown, worker_shutting_down
 from redis.exceptions import RedisError
 
@@ -22,10 +24,10 @@ from producer.queue import Producer
 from producer.wake import send_wake_up, wake_up
 from worker.bridge import Bridge
 from worker.child import Child
+from worker.commands.session import find_settings
 from worker.errors import ArchiveMissingError, ConfigurationError
 from worker.limits import die_with_parent, limit_memory
 from worker.parent import Parent
-from worker.settings import load_settings
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +138,8 @@ _process = _Process()
 
 def _make_app() -> Celery:
     try:
-        loaded = load_settings()
+        # As for the verbs: the environment's server, else the embedded one of this folder.
+        loaded = find_settings()
     except ConfigurationError as error:
         sys.exit(_refuse(error))
     made = Celery("lookalike", broker=loaded.broker)
@@ -186,12 +189,17 @@ def _wake(client: Any) -> bool:  # noqa: ANN401 - redis-py's client, sync
 
 @worker_init.connect  # type: ignore[untyped-decorator]  # Celery has no types
 def _open_parent(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's worker has no type
+    if not issubclass(get_implementation(sender.pool_cls), TaskPool):
+        raise SystemExit(
+            _refuse(ConfigurationError("only the pool `prefork` decodes within limits: leave out -P"))
+        )
     # Workers have nothing to tell each other; as options these work for `celery -A worker.app worker` too.
     sender.options.update(without_gossip=True, without_mingle=True, without_heartbeat=True)
     _process.parent = Parent(app.settings)
     try:
         _process.parent.open()
     except ConfigurationError as error:
+        _process.parent.close()
         raise SystemExit(_refuse(error)) from None
 
 

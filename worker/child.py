@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 
 import redis
@@ -48,51 +49,10 @@ class Child:
         wake: Callable[[redis.Redis], object],
         stopping: Callable[[], bool],
     ) -> None:
-        keys = Keyspace(settings.archive)
-        consumer = new_consumer_name()
-        self.client = connect(settings.redis_url.get_secret_value())
-        scripts = Scripts(self.client, keys=keys, uuid=uuid)
-        ownership = Ownership(scripts, keys=keys, consumer=consumer, lease_s=settings.lease)
-        self._note = Note(settings.state_dir, uuid=uuid, consumer=consumer, parent=parent)
-        self._leases = LeaseKeeper(ownership, on_error=_ignore)
-        self._fetcher = Fetcher(fetch_limits(settings))
-        self._downloads = Downloads(
-            self._fetcher,
-            window=settings.window,
-            window_bytes=settings.window_bytes,
-            host_concurrency=settings.host_concurrency,
-            host_rate=HostRate(settings.redis_url.get_secret_value(), keys, per_s=settings.host_rate)
-            if settings.host_rate
-            else None,
-        )
-        self._replica = Replica(self.client, keys, cache_dir=settings.cache_dir)
-        clusters = Clusters(scripts, keys=keys, consumer=consumer)
-        self.pipeline = Pipeline(
-            settings,
-            ownership=ownership,
-            leases=self._leases,
-            clusters=clusters,
-            downloads=self._downloads,
-            decoder=Decoder(
-                self._note,
-                hashes=RememberedHashes(settings.remember_hashes, look=thumbnail_keeper(settings.thumbnails)),
-                max_pixels=settings.max_pixels,
-                timeout_s=settings.decode_timeout,
-                stopping=stopping,
-            ),
-            look_alikes=LookAlikes(
-                self._replica,
-                clusters=clusters,
-                archive=settings.archive,
-                uuid=uuid,
-                max_distance=settings.max_distance,
-            ),
-            publisher=Publisher(scripts, keys=keys, consumer=consumer, keep=settings.alerts_keep),
-            sweep=partial(sweep_archive, scripts, keys=keys, lease_s=settings.lease),
-            wakes=WakeUps(self.client, names=keys, send=partial(wake, self.client)),
-            outage=Outage(stopping),
-            stopping=stopping,
-        )
+        with ExitStack() as built:
+            self._build(settings, uuid=uuid, parent=parent, wake=wake, stopping=stopping, built=built)
+            # Nothing was raised: it is closed with the child. Otherwise each drain would leave a note and threads.
+            self._built = built.pop_all()
 
     def drain(self) -> None:
         """Work while there is work; see `Pipeline.run`."""
@@ -101,11 +61,68 @@ class Child:
 
     def close(self) -> None:
         """End in good order: no thread, no note, no connection is left."""
-        self._leases.close()
-        self._downloads.close()
-        self._replica.close()
-        self._note.close()
-        self.client.close()
+        self._built.close()
+
+    def _build(  # noqa: PLR0913 - as above
+        self,
+        settings: Settings,
+        *,
+        uuid: str,
+        parent: str,
+        wake: Callable[[redis.Redis], object],
+        stopping: Callable[[], bool],
+        built: ExitStack,
+    ) -> None:
+        keys = Keyspace(settings.archive)
+        consumer = new_consumer_name()
+        client = connect(settings.redis_url.get_secret_value())
+        built.callback(client.close)
+        scripts = Scripts(client, keys=keys, uuid=uuid)
+        ownership = Ownership(scripts, keys=keys, consumer=consumer, lease_s=settings.lease)
+        self._note = Note(settings.state_dir, uuid=uuid, consumer=consumer, parent=parent)
+        built.callback(self._note.close)
+        leases = LeaseKeeper(ownership, on_error=_ignore)
+        built.callback(leases.close)
+        fetcher = Fetcher(fetch_limits(settings))
+        downloads = Downloads(
+            fetcher,
+            window=settings.window,
+            window_bytes=settings.window_bytes,
+            host_concurrency=settings.host_concurrency,
+            host_rate=HostRate(settings.redis_url.get_secret_value(), keys, per_s=settings.host_rate)
+            if settings.host_rate
+            else None,
+        )
+        built.callback(downloads.close)
+        replica = Replica(client, keys, cache_dir=settings.cache_dir)
+        built.callback(replica.close)
+        clusters = Clusters(scripts, keys=keys, consumer=consumer)
+        self.pipeline = Pipeline(
+            settings,
+            ownership=ownership,
+            leases=leases,
+            clusters=clusters,
+            downloads=downloads,
+            decoder=Decoder(
+                self._note,
+                hashes=RememberedHashes(settings.remember_hashes, look=thumbnail_keeper(settings.thumbnails)),
+                max_pixels=settings.max_pixels,
+                timeout_s=settings.decode_timeout,
+                stopping=stopping,
+            ),
+            look_alikes=LookAlikes(
+                replica,
+                clusters=clusters,
+                archive=settings.archive,
+                uuid=uuid,
+                max_distance=settings.max_distance,
+            ),
+            publisher=Publisher(scripts, keys=keys, consumer=consumer, keep=settings.alerts_keep),
+            sweep=partial(sweep_archive, scripts, keys=keys, lease_s=settings.lease),
+            wakes=WakeUps(client, names=keys, send=partial(wake, client)),
+            outage=Outage(stopping),
+            stopping=stopping,
+        )
 
 
 def fetch_limits(settings: Settings) -> FetchLimits:

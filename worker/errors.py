@@ -40,6 +40,10 @@ class ArchiveMissingError(ServiceError):
     """Raised when the server no longer holds the archive that this process started with."""
 
 
+class LogDamagedError(ServiceError):
+    """Raised when the log of hashes contradicts itself on the server: no search would be exact."""
+
+
 class ConfigurationError(ServiceError):
     """Raised when a setting, a recipe or a remembered archive forbids the start."""
 

@@ -59,8 +59,14 @@ class ParentLock:
         self.name = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._path = _locked_path(state_dir, self.name)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Those that were killed could not remove their own.
+        for path in self._path.parent.glob("*.lock"):
+            _is_alive(state_dir, path.stem)
+        # Under another name until it is locked: an unlocked one is a dead parent's.
+        early = self._path.with_suffix(".new")
+        self._fd = os.open(early, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX)
+        early.rename(self._path)
 
     def beat(self) -> None:
         """Show that the worker is well: it has just spoken to its server."""
@@ -179,6 +185,7 @@ def _trying_to_lock(path: Path) -> Iterator[int | None]:
 
 
 def _is_alive(state_dir: Path, parent: str) -> bool:
+    """Tell whether a parent lives; a dead one's lock is removed."""
     path = _locked_path(state_dir, parent)
     if not path.exists():
         return False

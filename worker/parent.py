@@ -29,6 +29,7 @@ from worker.scripts import Scripts
 from worker.server_settings import prepare_server
 from worker.settings import Settings
 from worker.sweeper import Sweeper
+from worker.thumbnails import open_thumbnails
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +55,9 @@ class Parent:
         """Warm up what all children share, and open the archive; waits for its server as long as it takes.
 
         Raises:
-            ConfigurationError: The archive is not the one that this machine may serve.
+            ConfigurationError: The archive is not the one that this machine may serve, or a setting cannot be used.
         """
+        open_thumbnails(self._settings.thumbnails)
         warm_up()
         recipe = Recipe(RECIPE, golden_hashes())
         known = KnownArchives(self._settings.state_dir)

@@ -23,6 +23,7 @@ from worker.errors import (
     BadEntryError,
     IdConflictError,
     ImageError,
+    LogDamagedError,
 )
 from worker.look_alikes import LookAlikes
 from worker.outages import Outage
@@ -130,7 +131,7 @@ class Pipeline:
                     self._is_full = True
                     self._outage.wait("the server is at maxmemory: reading stops until there is room", 1.0)
                     continue
-                except (RedisError, OSError) as error:
+                except (RedisError, OSError, LogDamagedError) as error:
                     self._outage.wait(f"{type(error).__name__}: {error}")
                     continue
                 self._is_full = False
@@ -311,7 +312,7 @@ class Pipeline:
             self._publish()
             self._end_failed()
             self._ownership.give_back(self._leases.held())
-        except (RedisError, OSError, ArchiveMissingError) as error:
+        except (RedisError, OSError, ArchiveMissingError, LogDamagedError) as error:
             logger.warning(
                 "left %d images to their lease: %s", len(self._leases.held()), type(error).__name__
             )

@@ -1,11 +1,12 @@
-"""Runs a worker as a process of its own beside us: for `up`, the demo and the tests."""
+"""Runs a worker, or the page, as a process of its own beside us: for `up`, the demo and the tests."""
 
 import ctypes
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -16,7 +17,23 @@ _PR_SET_PDEATHSIG = 1
 def start_worker(
     environment: Mapping[str, str], *, concurrency: int, log: Path | IO[bytes] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start a worker in a session of its own: a Ctrl-C in the terminal reaches only us, and we stop it in order.
+    """Start a worker; see `_start`."""
+    return _start(["worker", "--concurrency", str(concurrency)], environment, log=log)
+
+
+def start_page(
+    environment: Mapping[str, str], *, port: int | None = None, log: Path | IO[bytes] | None = None
+) -> subprocess.Popen[bytes] | None:
+    """Start the page, at `port` or where the settings say; None where what it needs is not installed."""
+    if find_spec("fastapi") is None or find_spec("uvicorn") is None:
+        return None
+    return _start(["web", *(() if port is None else ("--port", str(port)))], environment, log=log)
+
+
+def _start(
+    arguments: Sequence[str], environment: Mapping[str, str], *, log: Path | IO[bytes] | None
+) -> subprocess.Popen[bytes]:
+    """Start a verb in a session of its own: a Ctrl-C in the terminal reaches only us, and we stop it in order.
 
     `environment` holds settings beyond our own; the output goes to `log`, by default to our stderr.
     """
@@ -26,10 +43,7 @@ def start_worker(
     try:
         return subprocess.Popen(  # noqa: S603 - ourselves
             # -P: what lies in the current folder is no module of ours.
-            [
-                *(sys.executable, "-P", "-m", "worker.cli", "worker"),
-                *("--concurrency", str(concurrency), "--with-starter", str(os.getpid())),
-            ],
+            [sys.executable, "-P", "-m", "worker.cli", *arguments, "--with-starter", str(os.getpid())],
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -49,8 +63,8 @@ def end_with_starter(pid: int) -> None:
         sys.exit(128 + signal.SIGTERM)
 
 
-def stop_worker(process: subprocess.Popen[bytes]) -> None:
-    """Stop a worker in good order; by force where it takes too long."""
+def stop_process(process: subprocess.Popen[bytes]) -> None:
+    """Stop what was started in good order; by force where it takes too long."""
     if process.poll() is None:
         process.terminate()
     try:

@@ -6,8 +6,9 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
+from worker.errors import LogDamagedError
 from worker.index import HammingIndex, Matches
-from worker.indexing.hash_log import HashLog, LogConnection, LogDamagedError, Reading
+from worker.indexing.hash_log import HashLog, LogConnection, Reading
 from worker.indexing.index_cache import compute_seal
 from worker.indexing.open_segment import OpenSegment
 from worker.indexing.sealed_rows import SealedRows

@@ -172,6 +172,16 @@ class Settings(BaseSettings):
     def _check_archive(cls, value: str) -> str:
         return Names(value).archive
 
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, value: SecretStr) -> SecretStr:
+        try:
+            _ = urlsplit(value.get_secret_value()).port
+            default_broker_url(value.get_secret_value())
+        except ValueError:
+            raise ValueError("cannot be read: use redis://[user:password@]host:port/number") from None
+        return value
+
     @model_validator(mode="after")
     def _check_bounds(self) -> Self:
         if self.retry_cap < self.retry_base:

@@ -216,8 +216,16 @@ def test_alerts_since_one_that_is_not_kept_are_all_and_say_so(archive):
     assert "no alert with the id" in told.stderr
 
 
-def test_alerts_since_nonsense_are_wrong_usage(archive):
-    assert "an alert, a date or `now`" in archive.command.run("alerts", "--since", "x", status=2).stderr
+@pytest.mark.parametrize("since", ["x", "99999999999999999999-0"])
+def test_alerts_since_nonsense_are_wrong_usage(archive, since):
+    assert "an alert, a date or `now`" in archive.command.run("alerts", "--since", since, status=2).stderr
+
+
+@pytest.mark.parametrize("entry", ["nonsense", "1763807000123", "99999999999999999999-0"])
+def test_another_try_of_what_is_no_entry_is_wrong_usage(archive, entry):
+    told = archive.command.run("failures", "retry", "1763807000123-0", entry, status=2)
+
+    assert f"'{entry}' is no `entry`" in told.stderr
 
 
 def test_failures_tell_why_and_hide_what_may_be_secret(archive):

@@ -1,6 +1,8 @@
 """`lookalike up`: everything in one terminal, found by the other verbs of its folder, gone after a signal."""
 
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -50,6 +52,20 @@ def test_sigterm_ends_it_in_good_order_and_the_archive_stays(command, demo_image
         run.interrupt(signal.SIGTERM)
 
     assert after == before
+
+
+def test_celery_starts_another_worker_of_the_same_archive_in_its_folder(command):
+    line = [sys.executable, "-P", "-m", "celery", "-A", "worker.app", "worker", "--concurrency", "1"]
+    with command.running("up", "--concurrency", "1") as run:
+        _wait_ready(run)
+
+        with subprocess.Popen(line, cwd=command.folder, env=command.environment) as worker:
+            wait_until(
+                lambda: command.rows("status")[0]["workers"] == 2, timeout_s=60, what="a second worker"
+            )
+            worker.terminate()
+
+        run.interrupt()
 
 
 def test_a_second_one_in_the_same_folder_is_refused(command):

@@ -75,11 +75,11 @@ def test_a_second_signal_ends_a_worker_at_once_and_accuses_no_image(service, ima
     assert not service.client.zcard(service.keys.delayed)
 
 
-def test_a_stop_while_the_server_is_away_ends_in_time_and_loses_nothing(own_service, images):
+def test_a_stop_while_the_server_is_away_ends_in_time_and_loses_nothing(own_service, slow_host):
+    worker = own_service.start_worker(LOOKALIKE_LEASE="3")
     with Producer(own_service.server.url, own_service.keys.archive) as producer:
-        worker = own_service.start_worker(LOOKALIKE_LEASE="3")
-        producer.send_many(images.add(f"{at}.png", encode(draw(at))) for at in range(30))
-        wait_until(lambda: _deliveries(own_service), what="work")
+        producer.send_many(f"{slow_host.url}/{at}.png" for at in range(30))
+    wait_until(lambda: slow_host.connections >= 10, what="downloads in flight")
     own_service.server.kill()
 
     started = time.monotonic()
@@ -87,6 +87,7 @@ def test_a_stop_while_the_server_is_away_ends_in_time_and_loses_nothing(own_serv
     worker.wait(10)
     took = time.monotonic() - started
     own_service.server.start()
+    slow_host.may_answer.set()
     own_service.start_worker(LOOKALIKE_LEASE="3")
 
     assert took < 3

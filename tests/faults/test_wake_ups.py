@@ -5,7 +5,7 @@ import time
 import pytest
 
 from producer.names import DRAIN_TASK
-from producer.wake import make_celery_app
+from producer.wake import make_celery_app, send_wake_up
 from tests.observing import children
 from tests.soft_images import draw, encode
 from tests.waiting import wait_until
@@ -81,3 +81,12 @@ def test_a_broker_that_reaches_no_other_process_does(service, url, producer):
     producer.send(url)
 
     assert service.wait_done(images=1)["images"] == 1
+
+
+def test_wake_ups_that_nobody_reads_do_not_pile_up(service, broker):
+    app = make_celery_app(f"redis+socket://{service.server.socket}?virtual_host=1", service.keys)
+
+    for _ in range(200):
+        send_wake_up(service.keys, app)
+
+    assert broker.llen(service.keys.queue) < 110

@@ -77,3 +77,16 @@ def test_the_trim_that_passed_a_group_is_told(client, reader, read_before):
     assert reader.missed == 6 - read_before
     reader.read(wait_s=0.01)
     assert reader.missed == 6 - read_before
+
+
+def test_what_a_dead_reader_left_and_the_trim_took_is_missed(client, reader):
+    _publish(client, 1, 2, 3)
+    reader.read(wait_s=0.01)
+    client.xtrim(STREAM, maxlen=1, approximate=False)
+    other = AlertReader(client, archive="test", group="desk", consumer="b", take_over_after_s=0.05)
+
+    taken = []
+    while not taken:
+        taken = other.read(wait_s=0.02)
+
+    assert (_numbers(taken), other.missed) == ([3], 2)

@@ -11,7 +11,7 @@ import redis
 from producer.server import connect
 from tests.hash_appender import HashAppender, wait_built
 from worker.embedded import EmbeddedServer
-from worker.indexing.hash_log import LogDamagedError
+from worker.errors import LogDamagedError
 from worker.keyspace import SEGMENT_ROWS
 from worker.replica import Replica
 

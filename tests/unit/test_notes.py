@@ -117,3 +117,18 @@ def test_only_children_in_a_drain_are_counted_as_busy(tmp_path, parent):
     idle.close()
 
     assert (during, after) == (1, 0)
+
+
+def test_a_parent_that_starts_removes_the_locks_of_dead_ones_alone(tmp_path, parent):
+    pid = os.fork()
+    if pid == 0:
+        ParentLock(tmp_path)
+        _die()
+    os.waitpid(pid, 0)
+    assert len(list(tmp_path.glob("workers/*.lock"))) == 2
+
+    another = ParentLock(tmp_path)
+
+    names = {path.stem for path in tmp_path.glob("workers/*")}
+    another.close()
+    assert names == {parent.name, another.name}

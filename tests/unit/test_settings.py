@@ -26,6 +26,8 @@ def test_the_docs_tell_every_setting_and_no_other():
         ("LOOKALIKE_ARCHIVE", "Über"),
         ("LOOKALIKE_ALLOW_NETWORKS", "10.0.0.0/8,nonsense"),
         ("LOOKALIKE_LEASE", "0"),
+        ("LOOKALIKE_REDIS_URL", "redis://localhost:6379/first"),
+        ("LOOKALIKE_REDIS_URL", "redis://localhost:99999/0"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(monkeypatch, name, value):

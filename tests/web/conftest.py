@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from web_site import COPIES, DEMO_FOLDER, Site, Web
+
+from tests.web_site import COPIES, DEMO_FOLDER, Site, Web
 
 
 @pytest.fixture(scope="session")

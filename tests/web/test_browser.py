@@ -6,12 +6,14 @@ import shutil
 from importlib.resources import files
 
 import pytest
-from web_site import COPIES, DEMO_FOLDER
+
+from tests.web_site import COPIES, DEMO_FOLDER
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
 
 CAT = "b15fe6465121175e"
+# axe-playwright-python brings axe-core; the browser is the system's.
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 AXE = files("axe_playwright_python") / "axe.min.js"
 

@@ -122,7 +122,7 @@ async def _stall(url):
 
 
 @pytest.mark.timeout(180)
-def test_a_hundred_clients_lose_none_of_200_alerts_a_second(site, wait, record_property):
+def test_a_hundred_clients_lose_none_of_200_alerts_a_second(site, wait):
     """Some reconnect every 300 alerts; ten more never read, and hold up nobody."""
     web = site.start_web(wait, LOOKALIKE_ARCHIVE="crowd")
     stream = "{crowd}:alerts"
@@ -153,5 +153,4 @@ def test_a_hundred_clients_lose_none_of_200_alerts_a_second(site, wait, record_p
 
     assert [[number for number, _ in ids] for ids in found] == [list(range(ALERTS))] * CLIENTS
     delays = sorted(at - sent_at[number] for ids in found for number, at in ids)
-    record_property("median_delay_ms", round(delays[len(delays) // 2] * 1000))
     assert delays[len(delays) * 99 // 100] < 5

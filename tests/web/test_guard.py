@@ -6,8 +6,8 @@ import sys
 
 import pytest
 import urllib3
-from web_site import ROOT
 
+from tests.web_site import ROOT
 from worker.errors import ConfigurationError
 from worker.web.tokens import Tokens, read_tokens, required_scope
 

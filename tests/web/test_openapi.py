@@ -2,8 +2,7 @@
 
 import json
 
-from web_site import ROOT
-
+from tests.web_site import ROOT
 from worker.web.describe import describe
 
 

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from web_site import DEMO_FOLDER
+
+from tests.web_site import DEMO_FOLDER
 
 
 def _post(web, path, body, **headers):

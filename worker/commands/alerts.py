@@ -23,7 +23,7 @@ from worker.reading.alert_log import BEGINNING, AlertLog
 from worker.reading.moments import parse_since
 
 WAIT_S = 1.0
-_ENTRY_ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
+_ENTRY_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")  # within the 64 bits of each part
 _EVENT_ID = re.compile(r"[0-9a-f]{32}:[0-9]{1,20}")
 
 

@@ -23,7 +23,7 @@ from worker.errors import ServiceError
 from worker.image_server import ImageServer
 from worker.interrupts import Interrupts
 from worker.keyspace import Keyspace
-from worker.processes import start_worker, stop_worker
+from worker.processes import start_page, start_worker, stop_process
 from worker.reading.statistics import read_stats, read_status
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".bmp", ".heic"}
@@ -36,6 +36,7 @@ ARCHIVE = "demo"
 Examples:
   lookalike demo
   lookalike demo --images ~/Pictures
+  lookalike demo --keep-running          # and look at the pictures
   lookalike demo --json | jq .data.matches"""
 )
 @click.option(
@@ -44,8 +45,9 @@ Examples:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Your own folder of images.  [default: 46 images that come along]",
 )
+@click.option("--keep-running", is_flag=True, help="Serve the page afterwards, until Ctrl-C.")
 @json_option
-def demo(folder: Path | None, *, as_json: bool) -> None:
+def demo(folder: Path | None, *, keep_running: bool, as_json: bool) -> None:
     """Send images through the real service on an embedded server, and print each alert as it comes.
 
     A Valkey server, a Celery worker with two children, an HTTP server for the images, and a producer. After the end no
@@ -61,19 +63,17 @@ def demo(folder: Path | None, *, as_json: bool) -> None:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lookalike-")))
         server = stack.enter_context(EmbeddedServer(home / "data", config=IN_MEMORY))
         images = stack.enter_context(ImageServer(folder))
-        worker = start_worker(
-            {
-                "LOOKALIKE_REDIS_URL": server.url,
-                "LOOKALIKE_BROKER_URL": "",
-                "LOOKALIKE_ARCHIVE": ARCHIVE,
-                "LOOKALIKE_STATE_DIR": str(home / "state"),
-                "LOOKALIKE_CACHE_DIR": str(home / "cache"),
-                "LOOKALIKE_ALLOW_NETWORKS": "127.0.0.0/8",
-            },
-            concurrency=2,
-            log=home / "worker.log",
-        )
-        stack.callback(stop_worker, worker)
+        environment = {
+            "LOOKALIKE_REDIS_URL": server.url,
+            "LOOKALIKE_BROKER_URL": "",
+            "LOOKALIKE_ARCHIVE": ARCHIVE,
+            "LOOKALIKE_STATE_DIR": str(home / "state"),
+            "LOOKALIKE_CACHE_DIR": str(home / "cache"),
+            "LOOKALIKE_ALLOW_NETWORKS": "127.0.0.0/8",
+            "LOOKALIKE_THUMBNAILS": (home / "thumbnails").as_uri(),
+        }
+        worker = start_worker(environment, concurrency=2, log=home / "worker.log")
+        stack.callback(stop_process, worker)
         client = stack.enter_context(connect(server.url))
         keys = Keyspace(ARCHIVE)
         interrupts.check()
@@ -95,6 +95,12 @@ def demo(folder: Path | None, *, as_json: bool) -> None:
                     raise ServiceError(f"the worker does not go on; the end of its log:\n{tail}")
         stats["seconds"] = round(time.monotonic() - started, 1)
         click.echo(_summary(stats), err=as_json)
+        if keep_running:
+            page = start_page(environment)
+            if page is None:
+                raise ServiceError("the page needs lookalike[web]: install it")
+            stack.callback(stop_process, page)
+            interrupts.wait(lambda: page.poll() is not None)
 
 
 def _originals_first(path: Path) -> tuple[bool, str]:

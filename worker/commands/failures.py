@@ -1,5 +1,6 @@
 """`lookalike failures`: what could not be done and why; and another try."""
 
+import re
 from itertools import islice
 
 import click
@@ -10,6 +11,9 @@ from worker.commands.session import open_session
 from worker.errors import REASONS
 from worker.reading.failures import read_failures, try_again
 from worker.scripts import Scripts
+
+_ENTRY_ID = re.compile("[0-9]{1,19}-[0-9]{1,19}")
+"""Whole, and within the 64 bits of each part: the first part alone would mean a range."""
 
 UNREPEATABLE = "bad_entry"
 """What no other try can mend: moved only where it is named."""
@@ -77,6 +81,11 @@ def retry(context: click.Context, *, entries: tuple[str, ...], reason: str | Non
     """
     if bool(entries) + bool(reason) + everything != 1:
         raise click.UsageError("name entries, or give --reason, or --all")
+    for entry_id in entries:
+        if not _ENTRY_ID.fullmatch(entry_id):
+            raise click.UsageError(
+                f"{entry_id!r} is no `entry` of `lookalike failures`, such as 1763807000123-0"
+            )
     _, client, keys = open_session()
     scripts = Scripts(client, keys=keys, uuid=find_archive(client, keys=keys))
     named = entries or (

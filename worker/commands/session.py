@@ -58,6 +58,7 @@ def embedded_settings(folder: Path) -> dict[str, str]:
         "redis_url": socket_url(folder / DATA_SOCKET),
         "state_dir": str(folder / "state"),
         "cache_dir": str(folder / "cache"),
+        "thumbnails": (folder / "thumbnails").as_uri(),
     }
     return {name: value for name, value in settings.items() if not os.environ.get(f"{PREFIX}{name.upper()}")}
 

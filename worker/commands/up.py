@@ -24,7 +24,7 @@ from worker.embedded import DURABLE, EmbeddedServer
 from worker.errors import ServiceError
 from worker.interrupts import Interrupts
 from worker.keyspace import Keyspace
-from worker.processes import start_worker, stop_worker
+from worker.processes import start_page, start_worker, stop_process
 from worker.reading.alert_log import AlertLog
 from worker.reading.statistics import read_status
 from worker.settings import PREFIX, Settings, load_settings
@@ -47,26 +47,29 @@ Examples:
 @click.option(
     "--concurrency", type=click.IntRange(1, 256), help="Child processes.  [default: LOOKALIKE_CONCURRENCY, 2]"
 )
+@click.option("--no-web", is_flag=True, help="Without the page.")
 @json_option
 @click.pass_context
-def up(context: click.Context, *, concurrency: int | None, as_json: bool) -> None:
+def up(context: click.Context, *, concurrency: int | None, no_web: bool, as_json: bool) -> None:
     """Run everything on this machine, in one terminal: logs on stderr, and alerts, as they come, on stdout.
 
-    Without LOOKALIKE_REDIS_URL an embedded server keeps its data in ./lookalike-data, where the other verbs find it
-    when they are used in the same folder. Ctrl-C and SIGTERM stop it in good order, and leave nothing running. Where
-    the worker ends by itself, its exit status is passed on.
+    Without LOOKALIKE_REDIS_URL an embedded server keeps its data in ./lookalike-data, where the other verbs
+    find it when they are used in the same folder. The page is at port 8077, or LOOKALIKE_WEB_PORT, of this
+    machine. Ctrl-C and SIGTERM stop it in good order, and leave nothing running. Where the worker ends by
+    itself, its exit status is passed on.
     """
     with Interrupts() as interrupts, ExitStack() as stack:
         settings = _start_server(stack)
-        process = start_worker(
-            {
-                f"{PREFIX}REDIS_URL": settings.redis_url.get_secret_value(),
-                f"{PREFIX}STATE_DIR": str(settings.state_dir),
-                f"{PREFIX}CACHE_DIR": str(settings.cache_dir),
-            },
-            concurrency=concurrency or settings.concurrency,
-        )
-        stack.callback(stop_worker, process)
+        environment = {
+            f"{PREFIX}REDIS_URL": settings.redis_url.get_secret_value(),
+            f"{PREFIX}STATE_DIR": str(settings.state_dir),
+            f"{PREFIX}CACHE_DIR": str(settings.cache_dir),
+            f"{PREFIX}THUMBNAILS": settings.thumbnails,
+        }
+        process = start_worker(environment, concurrency=concurrency or settings.concurrency)
+        stack.callback(stop_process, process)
+        if not no_web and (page := start_page(environment)) is not None:
+            stack.callback(stop_process, page)
         try:
             _watch(settings, process, interrupts, as_json=as_json)
         except click.Abort:

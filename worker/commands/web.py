@@ -1,6 +1,7 @@
 """`lookalike web`: the page and the HTTP API."""
 
 import logging
+import signal
 import socket
 
 import click
@@ -8,6 +9,7 @@ import click
 from worker.commands.output import note
 from worker.commands.session import find_settings
 from worker.errors import ServiceError
+from worker.processes import end_with_starter
 
 GRACE_S = 2
 
@@ -23,12 +25,15 @@ Examples:
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port to listen on.  [default: LOOKALIKE_WEB_PORT, 8077]"
 )
-def web(host: str | None, port: int | None) -> None:
+@click.option("--with-starter", "starter", type=int, hidden=True)
+def web(host: str | None, port: int | None, starter: int | None) -> None:
     """Serve the page and the API /v1 until stopped; only to this machine, unless there are tokens."""
     import uvicorn  # noqa: PLC0415 - an extra, and 0.1 s
 
     from worker.web.app import make_app  # noqa: PLC0415 - an extra, and 0.5 s
 
+    if starter is not None:
+        end_with_starter(starter)
     found = find_settings()
     changes = {name: value for name, value in (("web_host", host), ("web_port", port)) if value is not None}
     settings = found.model_copy(update=changes)
@@ -44,6 +49,8 @@ def web(host: str | None, port: int | None) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
+    # uvicorn ends in good order, and then raises the signal once more.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: None)
     note(f"the page is at http://{name}:{listener.getsockname()[1]}/")
     uvicorn.Server(config).run(sockets=[listener])
 

@@ -42,12 +42,21 @@ class Resolver:
         return known[1] if known is not None and known[0] > time.monotonic() else None
 
     def ask(self, host: str, tell: Callable[[Answer], None]) -> None:
-        """Look `host` up; call `tell` with the answer, on another thread."""
+        """Look `host` up; call `tell` with the answer, on another thread, or here where there can be none."""
         with self._lock:
             asking = self._asking.setdefault(host, [])
             asking.append(tell)
-            if len(asking) == 1:
+            if len(asking) > 1:
+                return
+            try:
                 self._threads.run(lambda: self._look_up(host))
+            except RuntimeError as error:
+                # Whoever asks next is the first again.
+                del self._asking[host]
+                answer = Answer((), str(error))
+            else:
+                return
+        tell(answer)
 
     def resolve(self, host: str, *, timeout_s: float) -> Answer:
         """Give the answer; waits for it at most `timeout_s`."""

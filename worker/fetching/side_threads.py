@@ -19,7 +19,11 @@ class SideThreads:
         self._spare = 0
 
     def run(self, call: Callable[[], None]) -> None:
-        """Run `call` on a thread; it must not raise."""
+        """Run `call` on a thread; it must not raise.
+
+        Raises:
+            RuntimeError: There is no thread yet, and the kernel grants none.
+        """
         with self._lock:
             self._spare -= 1
             if self._spare < 0 and self._threads < self._limit:
@@ -28,6 +32,12 @@ class SideThreads:
                 before = threading.stack_size(STACK_BYTES)
                 try:
                     threading.Thread(target=self._work, name="side", daemon=True).start()
+                except RuntimeError:
+                    self._threads -= 1
+                    self._spare -= 1
+                    if not self._threads:
+                        self._spare += 1
+                        raise
                 finally:
                     threading.stack_size(before)
         self._calls.put(call)

@@ -11,16 +11,12 @@ import redis
 from numpy.typing import NDArray
 from redis.connection import ConnectionInterface
 
-from worker.errors import ServiceError
+from worker.errors import LogDamagedError
 from worker.indexing.index_cache import compute_seal
 from worker.keyspace import SEGMENT_ROWS, Keyspace
 
 ROW_BYTES = 8
 _READ_LOG = resources.files("worker").joinpath("lua/read_log.lua").read_text()
-
-
-class LogDamagedError(ServiceError):
-    """Raised when the log of hashes contradicts itself on the server: no search would be exact."""
 
 
 class Reading(NamedTuple):

@@ -39,9 +39,9 @@ def read_status(client: redis.Redis, keys: Keyspace) -> dict[str, Any]:
     waiting: dict[str, int] = {}
     in_flight = 0
     for lane in LANES:
-        stream = keys.stream(lane)
-        pending = _pending(client, stream)
-        waiting[lane] = client.xlen(stream) - pending
+        length, pending = _length_and_pending(client, keys.stream(lane))
+        # An entry that somebody deleted stays pending until its owner meets it.
+        waiting[lane] = max(0, length - pending)
         in_flight += pending
     seconds, micros = client.time()
     now_ms = seconds * 1000 + micros // 1000
@@ -54,10 +54,15 @@ def read_status(client: redis.Redis, keys: Keyspace) -> dict[str, Any]:
     }
 
 
-def _pending(client: redis.Redis, stream: str) -> int:
-    try:
-        return int(client.xpending(stream, GROUP)["pending"])
-    except ResponseError as error:
-        if "NOGROUP" in str(error):
-            return 0
-        raise
+def _length_and_pending(client: redis.Redis, stream: str) -> tuple[int, int]:
+    """Count the entries of a stream and those of them that are being worked on, at one moment."""
+    pipe = client.pipeline(transaction=True)
+    pipe.xlen(stream)
+    pipe.xpending(stream, GROUP)
+    length, pending = pipe.execute(raise_on_error=False)
+    if isinstance(pending, ResponseError) and "NOGROUP" in str(pending):
+        return int(length), 0
+    for reply in (length, pending):
+        if isinstance(reply, Exception):
+            raise reply
+    return int(length), int(pending["pending"])

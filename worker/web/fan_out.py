@@ -9,6 +9,7 @@ import json
 import logging
 from bisect import bisect_right
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,7 @@ PACE_S = 0.05
 PAGE = 500
 BLOCK_MS = 2000
 KEEP_ALIVE_S = 15.0
+CLOSE_TIMEOUT_S = 2.0
 
 Position = tuple[int, int]
 
@@ -75,8 +77,10 @@ class FanOut:
         self._arrived.set()
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        await self._client.aclose()
+            # redis-py may turn the cancellation into an error of its own: `is_closing` ends the reader then.
+            await asyncio.wait({self._task}, timeout=CLOSE_TIMEOUT_S)
+        with suppress(RedisError, OSError):
+            await self._client.aclose()
 
     async def follow(self, after: str | None) -> AsyncIterator[list[SentAlert]]:
         """Give what comes after an entry id, page by page; from now on where it is None. An empty page keeps alive."""
@@ -113,7 +117,7 @@ class FanOut:
         return read_position(rows[0][0].decode()) if rows else (0, 0)
 
     async def _run(self) -> None:
-        while True:
+        while not self.is_closing:
             try:
                 await self._read()
             except (RedisError, OSError) as error:
@@ -127,7 +131,7 @@ class FanOut:
         self._kept = []
         self._floor = last = await self._end()
         self._tell()
-        while True:
+        while not self.is_closing:
             reply = await self._client.xread({self._stream: _write(last)}, count=PAGE, block=BLOCK_MS)
             for row in _entries(reply):
                 self._kept.append(_alert(*row))

@@ -103,18 +103,18 @@ async def events(
 async def _pieces(fan_out: FanOut, only: AlertFilter, after: str | None) -> AsyncIterator[bytes]:
     yield b": follow\n\n"
     async for page in fan_out.follow(after):
-        told = [_piece(alert) for alert in page if only.passes(alert.data)]
+        told = [_piece(alert, kind=only.kind) for alert in page if only.passes(alert.data)]
         if page and not told:
             # Nothing to see, but a place to go on from.
             told = [f"id: {page[-1].entry_id}\n\n".encode()]
         yield b"".join(told) or b": alive\n\n"
 
 
-def _piece(alert: SentAlert) -> bytes:
-    look = alert.looks.get("html")
+def _piece(alert: SentAlert, *, kind: str) -> bytes:
+    look = alert.looks.get(kind)
     if look is None:
-        html = render_part("_alert.html", alert=alert)
+        html = render_part("_alert.html", alert=alert, is_near=kind == "near")
         lines = "".join(f"data: {line}\n" for line in html.splitlines() if line.strip())
         look = f"id: {alert.entry_id}\n{lines}\n".encode()
-        alert.looks["html"] = look
+        alert.looks[kind] = look
     return look
