@@ -25,6 +25,7 @@ from PIL import (
 
 from worker.errors import (
     BrokenImageError,
+    ConfigurationError,
     EmptyBodyError,
     NotAnImageError,
     TooLargeError,
@@ -32,6 +33,7 @@ from worker.errors import (
 )
 from worker.golden import golden_images
 from worker.phash import compute_phash, has_low_information
+from worker.shrinking import is_exact
 
 FORMATS = tuple(
     str(plugin.format)
@@ -106,7 +108,16 @@ def hash_digested(body: bytes, digest: bytes, *, max_pixels: int, look: Look | N
 
 
 def warm_up() -> None:
-    """Load what the first image would otherwise wait for, and settle Pillow for a worker."""
+    """Load what the first image would otherwise wait for, and settle Pillow for a worker.
+
+    Raises:
+        ConfigurationError: numpy computes wrongly on this machine, so that every hash would be wrong.
+    """
+    if not is_exact():
+        raise ConfigurationError(
+            "numpy's matrix products are wrong on this machine, and so would be every hash: install another numpy, "
+            "or set OPENBLAS_CORETYPE to a kernel that suits the processor"
+        )
     if find_spec("pillow_heif") is not None:
         _register_heif()
     # One decoder thread: a child is one core's work, and stacks count into its memory.

@@ -51,6 +51,19 @@ def shrink(luma: Image.Image) -> NDArray[np.float64]:
     return np.asarray(luma.resize((SIDE, SIDE), Image.Resampling.LANCZOS)).astype(np.float64)
 
 
+def is_exact() -> bool:
+    """Tell whether `shrink` gives what Pillow gives on this machine, tried on noise of a few sizes; 10 ms.
+
+    The proof that it does stands on correct matrix products, which old BLAS kernels do not have on every processor.
+    """
+    rng = np.random.default_rng(SIDE)
+    for width, height in ((400, 533), (1024, 768), (97, 65)):
+        luma = Image.fromarray(rng.integers(0, 256, (height, width), dtype=np.uint8))
+        if not np.array_equal(shrink(luma), np.asarray(luma.resize((SIDE, SIDE), Image.Resampling.LANCZOS))):
+            return False
+    return True
+
+
 def _apply(weights: _Weights, lines: NDArray[np.float64], *, out: NDArray[np.float64]) -> None:
     """Shrink each of `lines` to 32 pixels, rounded and clipped to 8 bits as Pillow does."""
     for group, (begin, end, matrix) in enumerate(weights):

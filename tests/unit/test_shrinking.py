@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from worker.shrinking import shrink
+from worker import shrinking
+from worker.errors import ConfigurationError
+from worker.hashing import warm_up
+from worker.shrinking import is_exact, shrink
 
 
 def _as_pillow_does(luma):
@@ -37,3 +40,18 @@ def test_the_order_of_the_passes_follows_pillow_on_both_sides_of_its_border():
         luma = Image.fromarray(rng.integers(0, 256, (height, width), dtype=np.uint8))
 
         assert np.array_equal(shrink(luma), _as_pillow_does(luma)), (width, height)
+
+
+def test_a_machine_that_multiplies_rightly_is_accepted():
+    assert is_exact()
+
+
+def test_a_machine_that_multiplies_wrongly_is_refused(monkeypatch):
+    def wrong(left, right, *, out):
+        np.einsum("ij,jk->ik", left, right, out=out)
+        out *= 1.01
+
+    monkeypatch.setattr(shrinking.np, "matmul", wrong)
+
+    with pytest.raises(ConfigurationError, match="matrix products"):
+        warm_up()
