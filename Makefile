@@ -44,7 +44,7 @@ test: $(DEV_STAMP) ## Run the whole suite; it starts what it needs itself
 .PHONY: bench
 bench: $(BENCH_STAMP) ## Run the short forms of the benchmarks: a few minutes
 	@$(BIN)/python benchmarks/pipeline.py --count 500 --preload 1e5 --rounds 1 --naive-count 10 --json
-	@$(BIN)/python benchmarks/pipeline.py --count 500 --preload 1e5 --alerts 20 --memory 1e5 --enqueue 1e5 --json
+	@$(BIN)/python benchmarks/pipeline.py --count 4000 --preload 1e5 --alerts 20 --memory 1e5 --enqueue 1e5 --json
 
 .PHONY: format
 format: $(DEV_STAMP) ## Format the code
