@@ -73,6 +73,7 @@ def test_a_second_one_in_the_same_folder_is_refused(command):
         _wait_ready(run)
 
         told = command.run("up", status=69)
+        run.interrupt()
 
     assert "another `lookalike up` is running" in told.stderr
 
