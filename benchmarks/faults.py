@@ -131,6 +131,7 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=FULL)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lease", type=float, default=3.0, help="seconds (LOOKALIKE_LEASE)")
+    parser.add_argument("--only", choices=list(PLAN), action="append", help="faults of this kind alone")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     rng = random.Random(options.seed)
@@ -138,7 +139,8 @@ def main() -> int:
 
     with Service(home, lease_s=options.lease) as service:
         manifest = make_corpus(service.folder, images=options.images, seed=options.seed)
-        counts = {kind: max(1, round(count * options.images / FULL)) for kind, count in PLAN.items()}
+        kinds = options.only or list(PLAN)
+        counts = {kind: max(1, round(PLAN[kind] * options.images / FULL)) for kind in kinds}
         plan = [kind for kind, count in counts.items() for _ in range(count)]
         rng.shuffle(plan)
         run = Run(service, list(manifest), rng)
@@ -162,7 +164,10 @@ def main() -> int:
             kind: {"p50": round(statistics.median(all_s), 2), "max": round(max(all_s), 2)}
             for kind, all_s in sorted(run.recovery_s.items())
         },
-        "stop_s": {"max": round(max(run.stop_s), 2)},
+        "stop_s": {
+            "p50": round(statistics.median(run.stop_s or [0]), 2),
+            "max": round(max(run.stop_s, default=0), 2),
+        },
         "lease_s": options.lease,
         "seed": options.seed,
         "seconds": round(seconds),
