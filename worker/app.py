@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 
 from producer.names import DRAIN_TASK, Names
 from producer.queue import Producer
+from producer.sentinels import kombu_broker
 from producer.wake import send_wake_up, wake_up
 from worker.bridge import Bridge
 from worker.child import Child
@@ -152,7 +153,8 @@ def _make_app() -> Celery:
         loaded = find_settings()
     except ConfigurationError as error:
         sys.exit(_refuse(error))
-    made = Celery("lookalike", broker=loaded.broker)
+    broker_url, transport_options = kombu_broker(loaded.broker)
+    made = Celery("lookalike", broker=broker_url)
     made.conf.update(
         accept_content=["json"],
         # What the broker refuses, for want of memory or as a replica, passes like an outage.
@@ -163,6 +165,7 @@ def _make_app() -> Celery:
             "socket_timeout": 10,
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
+            **transport_options,
         },
         result_backend=None,
         task_acks_late=False,
