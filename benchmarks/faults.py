@@ -2,10 +2,11 @@
 
     python benchmarks/faults.py --images 5000 --json
 
-A real server that syncs every write, two workers with two children each, a live producer and a backlog, behind a proxy.
-Each fault meets work in flight: part of the images is sent just before it, part just after. Recovery is the time from
-the fault (where something was away: from its return) until another image has ended and none lies in the name of a dead
-process. Afterwards an independent checker compares with brute force over the manifest.
+A real server that syncs every write and gives each process the rights of its role alone, two workers with two
+children each, a live producer and a backlog, behind a proxy. Each fault meets work in flight: part of the images is
+sent just before it, part just after. Recovery is the time from the fault (where something was away: from its return)
+until one more image has ended and none lies in the name of a dead process. Afterwards an independent checker compares
+with brute force over the manifest.
 """
 
 import argparse
@@ -154,10 +155,12 @@ def main() -> int:
         seconds = time.monotonic() - started
         accepted = [url.rpartition("/")[2] for sender in service.senders for url in sender.accepted]
         verdict = check(service.client, prefix=PREFIX, manifest=manifest, accepted=accepted)
+        refusals = service.refusals + service.server.refusals()
 
     short = [s for kind, all_s in run.recovery_s.items() if kind != "server_long" for s in all_s]
     figures = {
         **asdict(verdict),
+        "refused_commands": len(refusals),
         "kills": {kind: run.kills[kind] for kind in PLAN},
         "recovery_s": {"p50": round(statistics.median(short), 2), "max": round(max(short), 2)},
         "recovery_by_kind_s": {
@@ -177,8 +180,8 @@ def main() -> int:
     else:
         for name, value in figures.items():
             print(f"{name:20} {value}")
-    print(f"logs: {home}", file=sys.stderr)
-    return 0 if verdict.is_clean else 1
+    print(f"logs: {home}", *refusals, sep="\n", file=sys.stderr)
+    return 0 if verdict.is_clean and not refusals else 1
 
 
 if __name__ == "__main__":

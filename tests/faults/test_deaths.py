@@ -29,7 +29,7 @@ STEPS = (
 
 @pytest.fixture
 def send(service):
-    with Producer(service.server.url, service.keys.archive) as producer:
+    with Producer(service.server.url_as("producer"), service.keys.archive) as producer:
         yield producer.send_many
 
 

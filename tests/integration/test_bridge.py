@@ -6,13 +6,12 @@ import pytest
 import redis
 from celery import Celery
 
-from producer.urls import default_broker_url
 from tests.waiting import wait_until
 
 
 @pytest.fixture
 def foreign_app(server):
-    with Celery("somebody-else", broker=default_broker_url(server.url), set_as_current=False) as app:
+    with Celery("somebody-else", broker=server.broker_as("producer"), set_as_current=False) as app:
         yield app
 
 
@@ -53,8 +52,8 @@ def broker(service):
 
 
 def test_the_bridge_wakes_workers_by_their_own_broker(service, broker, demo_images):
-    url = f"redis+socket://{service.server.socket}?virtual_host=5"
-    service.start_worker(LOOKALIKE_BROKER_URL=url)
+    service.start_worker(LOOKALIKE_BROKER_URL=service.server.broker_as("worker", 5))
+    url = service.server.broker_as("producer", 5)
 
     with Celery("somebody-else", broker=url, set_as_current=False) as app:
         app.send_task("lookalike.enqueue", [f"{demo_images.base_url}rocket.jpg"], queue="lookalike.test")
