@@ -1,13 +1,17 @@
 """A server that is away, full, or closed to this user: nothing is claimed that was not answered."""
 
+import asyncio
 import threading
 import time
 from contextlib import ExitStack
 
 import pytest
+from role_server import credentials
+from tcp_proxy import TcpProxy
 
 from producer import (
     ArchiveFullError,
+    AsyncProducer,
     NotAcceptedError,
     Producer,
     ServerRefusedError,
@@ -173,3 +177,38 @@ def test_a_server_that_stays_read_only_is_told(keys, own_server):
         client.replicaof("127.0.0.1", 1)
         with pytest.raises(NotAcceptedError, match=r"refuses writes; not accepted: 1$"):
             producer.send(URLS[0])
+
+
+@pytest.mark.parametrize("kind", ["threads", "asyncio"])
+def test_a_producer_whose_server_became_a_replica_finds_the_next_primary(
+    keys, server, own_server, client, kind
+):
+    with TcpProxy(server.socket) as proxy:
+        url = proxy.url(user=credentials("producer"))
+        send = {"threads": _send_both, "asyncio": lambda *given: asyncio.run(_send_both_async(*given))}[kind]
+
+        def fail_over():
+            client.execute_command("REPLICAOF", "127.0.0.1", "1")
+            proxy.upstream = own_server.socket
+
+        try:
+            send(url, keys.archive, fail_over)
+        finally:
+            client.execute_command("REPLICAOF", "NO", "ONE")
+
+    with connect(own_server.url) as second:
+        assert (client.xlen(keys.stream("live")), second.xlen(keys.stream("live"))) == (1, 1)
+
+
+def _send_both(url, archive, fail_over):
+    with Producer(url, archive, patience_s=5) as producer:
+        producer.send(URLS[0])
+        fail_over()
+        producer.send(URLS[1])
+
+
+async def _send_both_async(url, archive, fail_over):
+    async with AsyncProducer(url, archive, patience_s=5) as producer:
+        await producer.send(URLS[0])
+        fail_over()
+        await producer.send(URLS[1])
