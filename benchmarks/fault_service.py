@@ -64,6 +64,11 @@ class Sender:
                 self.accepted += batch
         return not self._given
 
+    @property
+    def pid(self) -> int:
+        """The process that sends now."""
+        return self._process.pid
+
     def close(self) -> None:
         """End the process."""
         self._process.kill()
