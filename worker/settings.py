@@ -47,6 +47,11 @@ class Settings(BaseSettings):
         description="Folder of the index's files, shared by all workers of a machine",
     )
 
+    server_binary: Path | None = Field(
+        None,
+        description="Program of the server that `up` and `demo` start; by default the packaged or an installed one",
+    )
+
     concurrency: int = Field(2, ge=1, le=256, description="Child processes of a worker")
     max_distance: int = Field(
         10, ge=0, le=16, description="Bits, inclusive: hashes this near are look-alikes"

