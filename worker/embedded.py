@@ -20,7 +20,7 @@ import redis
 from producer.server import DATA_SOCKET, socket_url
 from worker.errors import ServiceError
 
-START_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 ENCODINGS = {"hash-max-listpack-entries": "512", "hash-max-listpack-value": "1024"}
 """What keeps a record at its measured size; any other server needs the same."""
