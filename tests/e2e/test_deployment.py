@@ -153,8 +153,9 @@ def test_the_services_do_their_work_with_the_rights_they_have(deployment, tmp_pa
 
 
 def test_nobody_has_more_rights_than_needed(deployment):
-    with Producer(deployment.url("producer")) as producer:
-        producer.send("https://example.org/a.jpg")
+    for user in ("producer", "page"):
+        with Producer(deployment.url(user)) as producer:
+            producer.send("https://example.org/a.jpg")
     feeder, consumer, page = (deployment.client(user) for user in ("producer", "consumer", "page"))
 
     for attempt in (
@@ -168,7 +169,16 @@ def test_nobody_has_more_rights_than_needed(deployment):
         lambda: consumer.xadd("{default}:images:live", {"url": "x"}),
         lambda: consumer.xadd("{default}:alerts", {"event": "x"}),
         lambda: consumer.hgetall("{default}:image:0"),
-        lambda: page.xadd("{default}:images:live", {"url": "x"}),
+        lambda: consumer.hset("{default}:image:0", "0", "x"),
+        lambda: consumer.getrange("{default}:hashes:0", 0, 7),
+        lambda: page.xadd("{default}:images:retry", {"url": "x"}),
+        lambda: page.xadd("{default}:alerts", {"event": "x"}),
+        lambda: page.xadd("{default}:failures", {"url": "x"}),
+        lambda: page.xgroup_create("{default}:images:live", "workers"),
+        lambda: page.hset("{default}:image:0", "0", "x"),
+        lambda: page.hset("{default}:counters", "images", "1"),
+        lambda: page.sadd("{default}:phash:ba8c84536bd3c366", "1"),
+        lambda: page.append("{default}:hashes:0", "x"),
         lambda: page.delete("{default}:archive"),
         lambda: page.eval("return redis.call('DEL', KEYS[1])", 1, "{default}:archive"),
         lambda: deployment.client("worker").flushall(),

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
-import redis.asyncio
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from redis.exceptions import RedisError
@@ -17,7 +16,7 @@ from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from producer import ImageMessage
-from producer.server import TIMEOUT_S
+from producer.server import connect_async
 from worker.errors import ArchiveMissingError, ConfigurationError
 from worker.settings import Settings
 from worker.web import pages
@@ -78,9 +77,7 @@ def make_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     app.state.service = Service(settings)
-    client = redis.asyncio.Redis.from_url(
-        settings.redis_url.get_secret_value(), socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
-    )
+    client = connect_async(settings.redis_url.get_secret_value())
     app.state.fan_out = FanOut(client, stream=app.state.service.keys.alerts)
     app.state.fan_out.start()
     app.state.sampler = Sampler(app.state.service.client, keys=app.state.service.keys)
