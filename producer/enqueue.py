@@ -123,7 +123,7 @@ class Run:
     def _send_source(self, source: Source) -> None:
         position = self._checkpoint.position(source)
         rows = source.rows(
-            after=position, as_names=bool(self._mapping.base_url), check_header=self._mapping.check_columns
+            after=position, as_names=bool(self._mapping.base_url), choose_columns=self._mapping.choose_columns
         )
         for row in rows:
             if row is None:

@@ -1,6 +1,7 @@
 """A run that is killed goes on where it was: no line is lost, and at most a batch a kill is sent again."""
 
 import gzip
+import importlib
 import random
 import subprocess
 import sys
@@ -23,14 +24,23 @@ def settings(server, keys, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
 
 
-@pytest.mark.parametrize(("packing", "kills"), [("", 20), (".gz", 4)])
-def test_sigkill_at_any_moment_loses_no_line(packing, kills, client, producer, tmp_path):
+def write(path, urls):
+    if path.suffix == ".parquet":
+        parquet = pytest.importorskip("pyarrow.parquet", reason="an extra")
+        rows = importlib.import_module("pyarrow").table({"url": urls})
+        parquet.write_table(rows, path, row_group_size=7 * BATCH + 1)  # most kills come within a group
+        return
+    content = "".join(f"{url}\n" for url in urls).encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+
+
+@pytest.mark.parametrize(("name", "kills"), [("a.txt", 20), ("a.txt.gz", 4), ("a.parquet", 4)])
+def test_sigkill_at_any_moment_loses_no_line(name, kills, client, producer, tmp_path):
     random.seed(7)
     stream = producer.names.stream("backlog")
     urls = [f"https://a.org/{number}" for number in range(kills * 4 * BATCH)]
-    content = "".join(f"{url}\n" for url in urls).encode()
-    path = tmp_path / f"a.txt{packing}"
-    path.write_bytes(gzip.compress(content) if packing else content)
+    path = tmp_path / name
+    write(path, urls)
     verb = [sys.executable, "-m", "worker.cli", "enqueue", path, "--checkpoint", tmp_path / "done", "--json"]
 
     for _ in range(kills):

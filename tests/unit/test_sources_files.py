@@ -34,7 +34,7 @@ def pack(suffix, content):
 
 
 def read(source, *, after=START, as_names=False):
-    return list(source.rows(after=after, as_names=as_names, check_header=FieldMapping().check_columns))
+    return list(source.rows(after=after, as_names=as_names, choose_columns=FieldMapping().choose_columns))
 
 
 def find_one(name, *, given_format=None):
