@@ -16,8 +16,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from producer.checkpoint import Counts
 from producer.sources import Source
+from producer.steps import Counts
 
 MAX_COMPLAINTS = 1000
 """Bad rows that are told one by one; more of them are counted."""

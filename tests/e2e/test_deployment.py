@@ -127,7 +127,9 @@ def test_the_services_do_their_work_with_the_rights_they_have(deployment, tmp_pa
         (tmp_path / "urls.txt").write_text("".join(f"{url}\n" for url in urls))
         worker = deployment.start("worker", "worker")
 
-        first = deployment.run("producer", "enqueue", str(tmp_path / "urls.txt"))
+        first = deployment.run(
+            "producer", "enqueue", str(tmp_path / "urls.txt"), "--checkpoint", str(tmp_path / "done")
+        )
 
         def is_done():
             stats = deployment.run("page", "stats", "--json")
