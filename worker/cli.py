@@ -6,6 +6,8 @@ from importlib import import_module
 
 import click
 
+from worker.loading import INTERRUPTED, raise_at_interrupt
+
 VERBS = {
     "demo": ("worker.commands.demo", "Send images through the real service and watch the alerts."),
     "up": ("worker.commands.up", "Run everything on this machine, in one terminal."),
@@ -23,11 +25,6 @@ VERBS = {
     "check": ("worker.commands.check", "Count what must agree in the archive."),
 }
 """Each verb: the module that has a command of this name, and what it does."""
-
-
-UNAVAILABLE = 69
-FULL = 75
-INTERRUPTED = 130
 
 
 class Verbs(click.Group):
@@ -51,6 +48,7 @@ class Verbs(click.Group):
             raise click.ClickException(
                 f"`{cmd_name}` needs {error.name}: install lookalike[worker,web,embedded]"
             ) from None
+        raise_at_interrupt()
         command: click.Command = getattr(module, cmd_name)
         return command
 
@@ -82,14 +80,7 @@ def main() -> None:
         sys.exit(INTERRUPTED)
 
 
-def _run() -> int:  # noqa: PLR0911 - one for each way in which a verb ends
-    # Imported here: redis-py costs 60 ms, and errors are the same for every verb.
-    from redis.exceptions import ConnectionError as RedisConnectionError  # noqa: PLC0415
-    from redis.exceptions import OutOfMemoryError, RedisError  # noqa: PLC0415
-    from redis.exceptions import TimeoutError as RedisTimeoutError  # noqa: PLC0415
-
-    from worker.errors import ServiceError  # noqa: PLC0415
-
+def _run() -> int:
     try:
         status = lookalike(prog_name="lookalike", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
@@ -97,22 +88,16 @@ def _run() -> int:  # noqa: PLR0911 - one for each way in which a verb ends
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except ServiceError as error:
-        return _tell(str(error), error.exit_status)
-    except OutOfMemoryError:
-        return _tell(
-            "the server is at its maxmemory: give it more, or wait until the workers made room", FULL
-        )
-    except (RedisConnectionError, RedisTimeoutError) as error:
-        return _tell(f"the server went away: {error}", UNAVAILABLE)
-    except RedisError as error:
-        return _tell(f"the server refuses: {error}", UNAVAILABLE)
+    except Exception as error:
+        # Loaded here: redis-py costs 60 ms, and most runs end without an error.
+        from worker.outcomes import explain  # noqa: PLC0415
+
+        outcome = explain(error)
+        if outcome is None:
+            raise
+        click.echo(f"lookalike: {outcome.problem}", err=True)
+        return outcome.status
     return status if isinstance(status, int) else 0
-
-
-def _tell(problem: str, status: int) -> int:
-    click.echo(f"lookalike: {problem}", err=True)
-    return status
 
 
 if __name__ == "__main__":

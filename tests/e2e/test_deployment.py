@@ -38,7 +38,7 @@ class Deployment:
         self._secrets = home / "secrets"
         subprocess.run(["sh", DEPLOY / "make-secrets.sh", self._secrets], check=True)
         (home / "bin").mkdir()
-        (home / "bin" / "lookalike").write_text(f'#!/bin/sh\nexec {sys.executable} -m worker.cli "$@"\n')
+        (home / "bin" / "lookalike").write_text(f'#!/bin/sh\nexec {sys.executable} -m worker "$@"\n')
         (home / "bin" / "lookalike").chmod(0o755)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]

@@ -25,7 +25,7 @@ def _brute_force(hashes: dict[str, int]) -> set[frozenset[str]]:
 
 def test_the_demo_reports_exactly_the_pairs_that_brute_force_finds(tmp_path):
     run = subprocess.run(
-        [sys.executable, "-P", "-m", "worker.cli", "demo", "--json"],
+        [sys.executable, "-P", "-m", "worker", "demo", "--json"],
         capture_output=True,
         text=True,
         check=True,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-COMMAND = [sys.executable, "-m", "worker.cli", "enqueue"]
+COMMAND = [sys.executable, "-m", "worker", "enqueue"]
 SECRET = "https://user:SECRET@example.org/x y?token=SECRET"
 
 

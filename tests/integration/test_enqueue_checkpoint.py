@@ -42,7 +42,7 @@ def test_sigkill_at_any_moment_loses_no_line_and_doubles_none(name, kills, clien
     urls = [f"https://a.org/{number}" for number in range(kills * 4 * BATCH)]
     path = tmp_path / name
     write(path, urls)
-    verb = [sys.executable, "-m", "worker.cli", "enqueue", path, "--checkpoint", tmp_path / "done", "--json"]
+    verb = [sys.executable, "-m", "worker", "enqueue", path, "--checkpoint", tmp_path / "done", "--json"]
 
     for _ in range(kills):
         target = client.xlen(stream) + random.randrange(1, 2 * BATCH)
@@ -64,7 +64,7 @@ def test_kills_in_a_row_behind_the_same_batch_do_not_add_up(client, producer, tm
     urls = [f"https://a.org/{number}" for number in range(5 * BATCH)]
     path, checkpoint = tmp_path / "a.txt", tmp_path / "done"
     write(path, urls)
-    verb = [sys.executable, "-m", "worker.cli", "enqueue", path, "--checkpoint", checkpoint]
+    verb = [sys.executable, "-m", "worker", "enqueue", path, "--checkpoint", checkpoint]
     subprocess.run([*verb, "--limit", str(2 * BATCH)], check=True)
     before = checkpoint.read_bytes()
 

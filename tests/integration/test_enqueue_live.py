@@ -19,7 +19,7 @@ def start(server, keys, tmp_path):
 
     def start_it(*arguments, **options):
         process = subprocess.Popen(
-            [sys.executable, "-m", "worker.cli", "enqueue", *map(str, arguments)],
+            [sys.executable, "-m", "worker", "enqueue", *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
