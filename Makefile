@@ -61,6 +61,10 @@ lint: $(DEV_STAMP) ## Check format, lint, types and import contracts
 .PHONY: check
 check: lint test demo ## The one definition of green
 
+.PHONY: man
+man: $(DEV_STAMP) ## Write the manual pages from the help of each command
+	@$(BIN)/python -m worker.manual docs/man
+
 .PHONY: lock
 lock: $(DEV_STAMP) ## Resolve the dependencies again and write the lock files
 	$(PIP) install uv

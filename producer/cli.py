@@ -33,7 +33,7 @@ _path = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command(name="enqueue", epilog=EXAMPLES, context_settings={"max_content_width": 110})
-@click.argument("names", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("names", nargs=-1, required=True, metavar="SOURCE...", type=click.Path())
 @click.option(
     "--lane",
     type=click.Choice(OPEN_LANES),

@@ -68,7 +68,9 @@ class Source:
         """How much of `size_bytes` has been read."""
         if isinstance(self._reader, ParquetRows):
             return int(self.size_bytes * self._reader.share)
-        return 0 if self._raw is None or self._raw.closed else self._raw.tell()
+        if self._raw is None:
+            return 0
+        return self.size_bytes if self._raw.closed else self._raw.tell()
 
     def fingerprint(self, position: Position) -> str:
         """Tell whether a file is the one that was read up to `position`: it may have grown, no more."""

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from worker.loading import INTERRUPTED, raise_at_interrupt
 
@@ -23,6 +24,7 @@ VERBS = {
     "archive": ("worker.commands.archive", "Show the archive; accept a new one."),
     "config": ("worker.commands.config", "Show every setting, and where it comes from."),
     "check": ("worker.commands.check", "Count what must agree in the archive."),
+    "completion": ("worker.commands.completion", "Let the shell complete verbs, options and files."),
 }
 """Each verb: the module that has a command of this name, and what it does."""
 
@@ -34,8 +36,25 @@ class Verbs(click.Group):
         """List the verbs in the order in which one meets them."""
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a verb without loading any of them, or an option."""
+        verbs = [
+            CompletionItem(name, help=told)
+            for name, (_, told) in VERBS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load one verb."""
+        try:
+            return self._load(ctx, cmd_name)
+        except click.ClickException:
+            if ctx.resilient_parsing:
+                return None  # a shell that completes a line wants no complaint
+            raise
+
+    def _load(self, ctx: click.Context, cmd_name: str) -> click.Command:
         if cmd_name not in VERBS:
             close = get_close_matches(cmd_name, VERBS, n=1)
             hint = f": did you mean `lookalike {close[0]}`?" if close else ""
