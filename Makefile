@@ -73,6 +73,10 @@ check: lint test demo ## The one definition of green
 .PHONY: check-all
 check-all: check test-floor ## The same, and the oldest server that is supported
 
+.PHONY: man
+man: $(DEV_STAMP) ## Write the manual pages from the help of each command
+	@$(BIN)/python -m worker.manual docs/man
+
 .PHONY: lock
 lock: $(DEV_STAMP) ## Resolve the dependencies again and write the lock files
 	$(PIP) install uv

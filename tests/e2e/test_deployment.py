@@ -39,7 +39,7 @@ class Deployment:
         self._secrets = home / "secrets"
         subprocess.run(["sh", DEPLOY / "make-secrets.sh", self._secrets], check=True)
         (home / "bin").mkdir()
-        (home / "bin" / "lookalike").write_text(f'#!/bin/sh\nexec {sys.executable} -m worker.cli "$@"\n')
+        (home / "bin" / "lookalike").write_text(f'#!/bin/sh\nexec {sys.executable} -m worker "$@"\n')
         (home / "bin" / "lookalike").chmod(0o755)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
@@ -128,7 +128,9 @@ def test_the_services_do_their_work_with_the_rights_they_have(deployment, tmp_pa
         (tmp_path / "urls.txt").write_text("".join(f"{url}\n" for url in urls))
         worker = deployment.start("worker", "worker")
 
-        first = deployment.run("producer", "enqueue", str(tmp_path / "urls.txt"))
+        first = deployment.run(
+            "producer", "enqueue", str(tmp_path / "urls.txt"), "--checkpoint", str(tmp_path / "done")
+        )
 
         def is_done():
             stats = deployment.run("page", "stats", "--json")

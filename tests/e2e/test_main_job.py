@@ -35,7 +35,7 @@ def short_folder():
 
 def test_the_demo_reports_exactly_the_pairs_that_brute_force_finds(short_folder):
     run = subprocess.run(
-        [sys.executable, "-P", "-m", "worker.cli", "demo", "--json"],
+        [sys.executable, "-P", "-m", "worker", "demo", "--json"],
         capture_output=True,
         text=True,
         check=False,
