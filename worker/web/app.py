@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 import redis.asyncio
+from anyio import CapacityLimiter
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from redis.exceptions import RedisError
@@ -27,6 +28,7 @@ from worker.web.guard import FORM_BYTES, LOOPBACK_NAMES, Guard
 from worker.web.problems import ProblemError, problem_response
 from worker.web.rendering import problem_page
 from worker.web.sampling import Sampler
+from worker.web.searching import IMAGES_AT_ONCE
 from worker.web.service import Service
 from worker.web.shapes import Problem
 from worker.web.tokens import read_tokens
@@ -78,6 +80,7 @@ def make_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     app.state.service = Service(settings)
+    app.state.beside = CapacityLimiter(IMAGES_AT_ONCE)
     client = redis.asyncio.Redis.from_url(
         settings.redis_url.get_secret_value(), socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
     )
