@@ -10,6 +10,7 @@ from worker.web.answers import ServiceOf, answer, problems
 from worker.web.choosing import Choice, check_choice, choose_page
 from worker.web.cursors import read_number
 from worker.web.downloads import csv_rows, json_lines
+from worker.web.parquet import MEDIA_TYPE, has_parquet, parquet_pieces
 from worker.web.problems import ProblemError
 from worker.web.shapes import PHASH, ClusterImages, ClusterPage, Image, cluster_shape, image_shape
 
@@ -78,6 +79,28 @@ def download_json_lines(
     return _download(json_lines(archive, choice), name="clusters.jsonl", media_type="application/jsonl")
 
 
+@router.get(
+    "/clusters.parquet",
+    responses={200: {"content": {MEDIA_TYPE: {}}}, **problems(501)},
+    response_class=Response,
+)
+def download_parquet(
+    service: ServiceOf,
+    min_size: Annotated[int, Query(ge=2, le=2**31)] = 2,
+    since: Moment = None,
+    until: Moment = None,
+    source: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """Download all clusters, the largest first, as Parquet, with up to 100 URLs each; needs the extra `parquet`."""
+    archive, choice = service.archive(), Choice("size", min_size, since, until, source)
+    check_choice(archive, choice)
+    if not has_parquet():
+        raise ProblemError(
+            501, "no-parquet", "pyarrow is not installed here: pip install 'lookalike[parquet]'"
+        )
+    return _download(parquet_pieces(archive, choice), name="clusters.parquet", media_type=MEDIA_TYPE)
+
+
 @router.get("/clusters/{phash}", response_model=ClusterImages, responses=problems(404))
 def show_cluster(
     request: Request,
@@ -113,6 +136,6 @@ def show_image(
     return answer(request, image_shape(record))
 
 
-def _download(rows: Any, *, name: str, media_type: str) -> StreamingResponse:  # noqa: ANN401 - text in pieces
+def _download(rows: Any, *, name: str, media_type: str) -> StreamingResponse:  # noqa: ANN401 - text or bytes, in pieces
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(rows, media_type=media_type, headers=headers)
