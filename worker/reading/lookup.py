@@ -47,6 +47,11 @@ class Lookup:
             self._replica.catch_up()
             return self._replica.rows
 
+    def held_rows(self) -> int:
+        """Give the count of rows that were followed so far, without asking the server."""
+        with self._lock:
+            return self._replica.rows
+
     def find(self, phash: int, *, max_distance: int, limit: int) -> Found:
         """Find the cluster of a hash and the `limit` nearest of the clusters within `max_distance` bits, inclusive.
 

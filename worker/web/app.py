@@ -27,6 +27,7 @@ from worker.web.fan_out import FanOut
 from worker.web.guard import FORM_BYTES, LOOPBACK_NAMES, Guard
 from worker.web.problems import ProblemError, problem_response
 from worker.web.rendering import problem_page
+from worker.web.request_counts import Counting, RequestCounts
 from worker.web.sampling import Sampler
 from worker.web.searching import IMAGES_AT_ONCE
 from worker.web.service import Service
@@ -71,6 +72,8 @@ def make_app(settings: Settings) -> FastAPI:
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=str(STATIC)), name="static")
     app.add_middleware(Guard, tokens=tokens, names=names, body_bytes=settings.max_bytes + FORM_BYTES)
+    app.state.counts = RequestCounts()
+    app.add_middleware(Counting, counts=app.state.counts)
     _handle_errors(app)
     _describe(app)
     return app

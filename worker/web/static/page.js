@@ -61,7 +61,7 @@ find("input[type=range][name=distance]")?.addEventListener("input", (event) => {
   event.target.parentElement.querySelector("output").value = event.target.value;
 });
 for (const [selector, module] of [
-  ["#arrived", "./live.js"], ["#drop", "./drop.js"], ["#comparison", "./compare.js"], ["#chart", "./chart.js"],
+  ["#arrived", "./live.js"], ["#drop", "./drop.js"], ["#comparison", "./compare.js"], ["#charts", "./chart.js"],
 ]) {
   if (find(selector)) import(module).then(({ start }) => start(showTimes));
 }
