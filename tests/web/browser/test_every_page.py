@@ -19,6 +19,8 @@ PAGES = [
     "/compare",
     "/compare?a=copy%2F1&b=copy%2F2",
     "/system",
+    "/v1/docs",
+    "/v1/docs?q=parquet",
     "/clusters/0000000000000001",
 ]
 COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
@@ -63,7 +65,7 @@ def test_nothing_is_wider_than_a_narrow_screen(page, path):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-@pytest.mark.parametrize("path", PAGES[:9])
+@pytest.mark.parametrize("path", PAGES[:11])
 def test_every_page_works_without_a_script(browser, web, path):
     context = browser.new_context(base_url=web.url, java_script_enabled=False)
     page = context.new_page()
