@@ -21,6 +21,7 @@ from producer import ImageMessage
 from producer.server import TIMEOUT_S
 from worker.errors import ArchiveMissingError, ConfigurationError
 from worker.settings import Settings
+from worker.thumbnail_stores import check_thumbnails
 from worker.web import pages
 from worker.web.api import alerts, clusters, failures, health, images, search, stats
 from worker.web.fan_out import FanOut
@@ -45,12 +46,14 @@ def make_app(settings: Settings) -> FastAPI:
     """Give the application.
 
     Raises:
-        ConfigurationError: It would listen beyond loopback without tokens, or the file of tokens cannot be used.
+        ConfigurationError: It would listen beyond loopback without tokens, or the file of tokens or the
+            store of thumbnails cannot be used.
     """
     if settings.api_tokens_file is None and settings.web_host not in LOOPBACK:
         raise ConfigurationError(
             f"LOOKALIKE_WEB_HOST is {settings.web_host}: beyond loopback LOOKALIKE_API_TOKENS_FILE is needed"
         )
+    check_thumbnails(settings.thumbnails)
     tokens = read_tokens(settings.api_tokens_file) if settings.api_tokens_file is not None else None
     names = set(settings.web_names)
     if tokens is None:

@@ -20,7 +20,7 @@ from worker.reading.periods import Periods
 from worker.replica import Replica
 from worker.scripts import Scripts
 from worker.settings import Settings
-from worker.thumbnails import open_thumbnails
+from worker.thumbnail_stores import open_thumbnails
 
 DECODERS = 2
 """Processes that decode for searches: each may take `LOOKALIKE_CHILD_MEMORY`."""
