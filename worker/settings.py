@@ -134,7 +134,8 @@ class Settings(BaseSettings):
     )
     thumbnails: str = Field(
         "",
-        description="Where small pictures of 256 px go: file:///folder, or a URL that fsspec knows; none by default",
+        description="Where small pictures of 256 px go: file:///folder, s3://bucket/prefix (extra `s3`), or another "
+        "URL that fsspec knows; none by default",
     )
     web_host: str = Field("127.0.0.1", description="Address on which the page and the API listen")
     web_port: int = Field(

@@ -186,7 +186,9 @@ def test_nobody_has_more_rights_than_needed(deployment):
         lambda: deployment.client("worker").flushall(),
         lambda: deployment.client("worker").config_set("maxmemory", 0),
     ):
-        with pytest.raises((NoPermissionError, redis.exceptions.ResponseError), match=r"permission|ACL|can't run"):
+        with pytest.raises(
+            (NoPermissionError, redis.exceptions.ResponseError), match=r"permission|ACL|can't run"
+        ):
             attempt()
     with pytest.raises(redis.exceptions.AuthenticationError):
         redis.Redis(port=deployment.port).ping()
