@@ -146,7 +146,7 @@ class Service:
         }
         with (self.home / f"worker-{at}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "worker.cli", "worker", "--concurrency", str(CHILDREN)],
+                [sys.executable, "-m", "worker", "worker", "--concurrency", str(CHILDREN)],
                 env={**os.environ, **settings},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

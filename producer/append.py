@@ -72,7 +72,7 @@ class Batch:
         self.remaining = refused
         if isinstance(waiting, int):
             self.waiting = waiting
-        if problem is not None and not _is_passing(problem):
+        if problem is not None and not is_passing(problem):
             raise self.refusal(problem)
         return has_taken_wake is True
 
@@ -105,5 +105,6 @@ class Batch:
         return kind(problem, accepted=self._accepted, not_accepted=len(self.remaining))
 
 
-def _is_passing(problem: Exception) -> bool:
+def is_passing(problem: Exception) -> bool:
+    """Say whether a refusal ends by itself."""
     return isinstance(problem, _PASSES) or str(problem).startswith(_PASSING)

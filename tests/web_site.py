@@ -51,7 +51,7 @@ class Web:
         self.log = log
         self._log_file = log.open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "worker.cli", "web", "--port", "0"],
+            [sys.executable, "-P", "-m", "worker", "web", "--port", "0"],
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=self._log_file,

@@ -29,7 +29,7 @@ from worker.scripts import Scripts
 from worker.server_settings import prepare_server
 from worker.settings import Settings
 from worker.sweeper import Sweeper
-from worker.thumbnails import open_thumbnails
+from worker.thumbnail_stores import check_thumbnails
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Parent:
         Raises:
             ConfigurationError: The archive is not the one that this machine may serve, or a setting cannot be used.
         """
-        open_thumbnails(self._settings.thumbnails)
+        check_thumbnails(self._settings.thumbnails)
         warm_up()
         recipe = Recipe(RECIPE, golden_hashes())
         known = KnownArchives(self._settings.state_dir)

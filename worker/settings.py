@@ -49,6 +49,11 @@ class Settings(BaseSettings):
         description="Folder of the index's files, shared by all workers of a machine",
     )
 
+    server_binary: Path | None = Field(
+        None,
+        description="Program of the server that `up` and `demo` start; by default the packaged or an installed one",
+    )
+
     concurrency: int = Field(2, ge=1, le=256, description="Child processes of a worker")
     max_distance: int = Field(
         10, ge=0, le=16, description="Bits, inclusive: hashes this near are look-alikes"
@@ -129,7 +134,8 @@ class Settings(BaseSettings):
     )
     thumbnails: str = Field(
         "",
-        description="Where small pictures of 256 px go: file:///folder, or a URL that fsspec knows; none by default",
+        description="Where small pictures of 256 px go: file:///folder, s3://bucket/prefix (extra `s3`), or another "
+        "URL that fsspec knows; none by default",
     )
     web_host: str = Field("127.0.0.1", description="Address on which the page and the API listen")
     web_port: int = Field(

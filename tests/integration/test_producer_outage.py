@@ -147,7 +147,7 @@ def test_a_user_without_rights_is_told_at_once(rights, password, told, user, key
 def test_the_rights_of_a_producer_suffice(user, keys, client):
     client.acl_log_reset()
     with Producer(
-        user("~{test}:*", "+xadd", "+xlen", "+set", "+info", "+client|setinfo"),
+        user("~{test}:*", "+xadd", "+xlen", "+set", "+info", "+@connection"),
         keys.archive,
         broker_url="memory://",
     ) as producer:

@@ -9,20 +9,18 @@ import click
 from producer.sentinels import is_sentinel_url
 from producer.server import show_server
 from producer.urls import redact_url
-from worker.commands.output import json_option, print_json, print_row
+from worker.commands.output import exit_statuses, json_option, print_json, print_row
 from worker.commands.session import find_settings, folder_settings
 from worker.settings import PREFIX, Settings
 
 
 @click.command(
-    epilog="""\b
+    epilog=f"""\b
 Examples:
   lookalike config
   lookalike config --json | jq -r 'select(.origin != "default") | .setting'
 
-\b
-Exit status:
-  0 done; 2 wrong usage; 78 a setting is out of its range"""
+{exit_statuses({69: "", 78: "a setting is out of its range"})}"""
 )
 @json_option
 def config(*, as_json: bool) -> None:
