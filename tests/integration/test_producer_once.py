@@ -35,7 +35,7 @@ def urls(*numbers):
 
 
 def test_the_server_tells_the_last_step(server, keys, client, in_lane):
-    with StepProducer(server.url, keys.archive) as producer:
+    with StepProducer(server.url_as("producer"), keys.archive) as producer:
         before = producer.last_step(RUN)
         send(producer, 1, 2)
 
@@ -55,7 +55,10 @@ def test_a_connection_that_breaks_around_the_transaction_doubles_nothing(server,
 
 
 def test_a_process_that_was_overtaken_sends_nothing_more(server, keys, in_lane):
-    with StepProducer(server.url, keys.archive) as first, StepProducer(server.url, keys.archive) as second:
+    with (
+        StepProducer(server.url_as("producer"), keys.archive) as first,
+        StepProducer(server.url_as("producer"), keys.archive) as second,
+    ):
         send(first, 1, 2)
         send(second, 3)
 
@@ -66,7 +69,7 @@ def test_a_process_that_was_overtaken_sends_nothing_more(server, keys, in_lane):
 
 
 def test_a_server_that_has_forgotten_a_run_takes_its_next_step(server, keys, client, in_lane):
-    with StepProducer(server.url, keys.archive) as producer:
+    with StepProducer(server.url_as("producer"), keys.archive) as producer:
         send(producer, 1)
         client.flushall()
         send(producer, 2)
@@ -75,7 +78,7 @@ def test_a_server_that_has_forgotten_a_run_takes_its_next_step(server, keys, cli
 
 
 def test_a_full_server_takes_nothing_of_a_step(server, keys, client, in_lane):
-    with StepProducer(server.url, keys.archive) as producer:
+    with StepProducer(server.url_as("producer"), keys.archive) as producer:
         producer.check_memory = lambda _batch: None  # as between two looks at the memory
         client.config_set("maxmemory", 1)
         try:
@@ -99,5 +102,6 @@ def test_a_user_who_may_not_keep_a_step_is_told(server, keys, client, in_lane):
             send(producer, 1)
     finally:
         client.acl_deluser("feeder")
+        client.acl_log_reset()
 
     assert in_lane() == []
