@@ -32,6 +32,8 @@ class Batch:
         self.remaining = list(messages)
         self.waiting = 0
         """Entries in the lane when the last message was appended, those being worked on included."""
+        self.met_replica = False
+        """Whether the server was a read-only replica: the connection may lead to what was the primary before."""
         self._accepted: list[str] = []
         self._gives_up_at = time.monotonic() + patience_s
         self._pause_s = _FIRST_PAUSE_S
@@ -62,6 +64,7 @@ class Batch:
         problem: Exception | None = None
         for message, reply in zip(self.remaining, appended, strict=True):
             if isinstance(reply, Exception):
+                self.met_replica = isinstance(reply, errors.ReadOnlyError)
                 refused.append(message)
                 problem = reply
             else:

@@ -137,6 +137,9 @@ class Producer:
             if batch.note_replies(replies):
                 self._waker.send()
             if batch.remaining:
+                if batch.met_replica:
+                    # The next connection finds the primary, where a name or a proxy leads to it by now.
+                    self.server.connection_pool.disconnect(inuse_connections=False)
                 time.sleep(batch.note_outage())
         return batch.waiting
 

@@ -28,7 +28,8 @@ from worker.replica import Replica
 from worker.scripts import Scripts
 from worker.settings import Settings, own_endpoints
 from worker.sweeper import sweep_archive
-from worker.thumbnails import thumbnail_keeper
+from worker.thumbnail_stores import open_thumbnails
+from worker.thumbnails import ThumbnailKeeper
 from worker.wakes import WakeUps
 
 
@@ -97,6 +98,12 @@ class Child:
         replica = Replica(client, keys, cache_dir=settings.cache_dir)
         built.callback(replica.close)
         clusters = Clusters(scripts, keys=keys, consumer=consumer)
+        look = None
+        store = open_thumbnails(settings.thumbnails)
+        if store is not None:
+            keeper = ThumbnailKeeper(store)
+            built.callback(keeper.close)
+            look = keeper.keep
         self.pipeline = Pipeline(
             settings,
             ownership=ownership,
@@ -105,7 +112,7 @@ class Child:
             downloads=downloads,
             decoder=Decoder(
                 self._note,
-                hashes=RememberedHashes(settings.remember_hashes, look=thumbnail_keeper(settings.thumbnails)),
+                hashes=RememberedHashes(settings.remember_hashes, look=look),
                 max_pixels=settings.max_pixels,
                 timeout_s=settings.decode_timeout,
                 stopping=stopping,

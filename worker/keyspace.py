@@ -26,6 +26,7 @@ KEYS = {
     "hashes:<segment>": "string",
     "hashes:seals": "hash",
     "counters": "hash",
+    "latency:<lane>": "hash",
     "alerts": "stream",
     "by:size": "sorted set",
     "by:last": "sorted set",
@@ -71,6 +72,10 @@ class Keyspace(Names):
         """Name the hash that maps this id, among others, to its number."""
         digest = hashlib.sha1(image_id.encode(), usedforsecurity=False).hexdigest()
         return f"{self.prefix}ids:{digest[:4]}"
+
+    def latency(self, lane: str) -> str:
+        """Name the hash that counts how long the images of a lane took."""
+        return f"{self.prefix}latency:{lane}"
 
     def segment(self, segment: int) -> str:
         """Name the string that holds the rows of one segment, 8 bytes each, big-endian."""

@@ -1,20 +1,17 @@
-"""Small pictures to look at: written by the worker while it holds the decoded image, read by the page.
+"""Small pictures to look at: made by the worker while it holds the decoded image, kept in a store, read by the page.
 
 Each is named by the SHA-256 of the image's own bytes, so it is written once and never changes.
 """
 
 import logging
-from collections.abc import Callable
+import threading
 from io import BytesIO
-from pathlib import Path, PurePosixPath
 from time import monotonic
-from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
-from uuid import uuid4
 
 from PIL import Image, ImageOps
 
-from worker.errors import ConfigurationError
+from worker.fetching.side_threads import SideThreads
+from worker.thumbnail_stores import RemoteThumbnails, Thumbnails
 
 SIDE = 256
 """Pixels of the longer side."""
@@ -23,20 +20,16 @@ QUALITY = 75
 EFFORT = 2
 """Of WebP's 0 to 6: 5 ms of CPU a thumbnail instead of 8 with 4, for 4 % more bytes (mean of the demo images)."""
 
+WRITERS = 8
+PENDING = 256
+"""Thumbnails that wait for a remote store, 6 kB each: beyond, they are dropped, since no image waits for them."""
+
+CLOSE_TIMEOUT_S = 3.0
+
 _ORIENTATION = 0x0112
 _COMPLAIN_EVERY_S = 60.0
 
 logger = logging.getLogger(__name__)
-
-
-class Thumbnails(Protocol):
-    """Keeps thumbnails by the digest of the image's bytes."""
-
-    def write(self, sha256: bytes, webp: bytes) -> None:
-        """Keep one; OSError where it cannot be."""
-
-    def read(self, sha256: bytes) -> bytes | None:
-        """Give one, or None where there is none."""
 
 
 def make_thumbnail(image: Image.Image, *, side: int) -> bytes:
@@ -59,99 +52,65 @@ def make_thumbnail(image: Image.Image, *, side: int) -> bytes:
     return target.getvalue()
 
 
-def thumbnail_keeper(url: str) -> Callable[[Image.Image, bytes], None] | None:
-    """Give what a worker calls with each decoded image and its digest; None where LOOKALIKE_THUMBNAILS is empty.
+class ThumbnailKeeper:
+    """What a worker calls with each decoded image and its digest. It raises nothing: no image is lost for it.
 
-    It raises nothing: an image is never lost for its thumbnail. Trouble is logged once a minute.
+    A folder is written at once; a remote store by threads of its own, and dropped where it is too slow. Trouble is
+    logged once a minute.
     """
-    thumbnails = open_thumbnails(url)
-    if thumbnails is None:
-        return None
-    complained_at = float("-inf")
 
-    def keep(image: Image.Image, sha256: bytes) -> None:
-        nonlocal complained_at
+    def __init__(self, store: Thumbnails) -> None:
+        self._store = store
+        self._threads = SideThreads(WRITERS) if isinstance(store, RemoteThumbnails) else None
+        self._pending = 0
+        self._changed = threading.Condition()
+        self._complained_at = float("-inf")
+
+    def keep(self, image: Image.Image, sha256: bytes) -> None:
+        """Make a thumbnail, and keep it."""
         try:
-            thumbnails.write(sha256, make_thumbnail(image, side=SIDE))
+            webp = make_thumbnail(image, side=SIDE)
         except (ValueError, OSError, MemoryError) as error:
-            if monotonic() - complained_at >= _COMPLAIN_EVERY_S:
-                complained_at = monotonic()
-                logger.warning("no thumbnail: %s", type(error).__name__)
-
-    return keep
-
-
-class FolderThumbnails:
-    """Thumbnails as files below a folder, `ab/cd/<sha256>.webp`."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def write(self, sha256: bytes, webp: bytes) -> None:
-        """Keep one: under a temporary name first, so that nobody reads half of it."""
-        path = self._folder / _name(sha256)
-        if path.exists():
+            self._complain(type(error).__name__)
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        early = path.with_name(f".{uuid4().hex}")
+        if self._threads is None:
+            self._write(sha256, webp)
+            return
+        with self._changed:
+            is_full = self._pending >= PENDING
+            self._pending += not is_full
+        if is_full:
+            self._complain("the store is too slow")
+            return
         try:
-            early.write_bytes(webp)
-            early.replace(path)
-        except OSError:
-            early.unlink(missing_ok=True)
-            raise
+            self._threads.run(lambda: self._write_pending(sha256, webp))
+        except RuntimeError as error:
+            self._done()
+            self._complain(str(error))
 
-    def read(self, sha256: bytes) -> bytes | None:
-        """Give one, or None where there is none."""
+    def close(self) -> None:
+        """Give what waits for a remote store a few seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._pending, timeout=CLOSE_TIMEOUT_S)
+
+    def _write_pending(self, sha256: bytes, webp: bytes) -> None:
         try:
-            return (self._folder / _name(sha256)).read_bytes()
-        except FileNotFoundError:
-            return None
+            self._write(sha256, webp)
+        finally:
+            self._done()
 
+    def _done(self) -> None:
+        with self._changed:
+            self._pending -= 1
+            self._changed.notify_all()
 
-class RemoteThumbnails:
-    """Thumbnails in a store that fsspec knows, such as `s3://bucket/prefix`."""
-
-    def __init__(self, file_system: Any, root: str) -> None:  # noqa: ANN401 - fsspec has no types
-        self._file_system = file_system
-        self._root = root.rstrip("/")
-
-    def write(self, sha256: bytes, webp: bytes) -> None:
-        """Keep one; OSError where it cannot be."""
-        self._file_system.pipe_file(f"{self._root}/{_name(sha256)}", webp)
-
-    def read(self, sha256: bytes) -> bytes | None:
-        """Give one, or None where there is none."""
+    def _write(self, sha256: bytes, webp: bytes) -> None:
         try:
-            return bytes(self._file_system.cat_file(f"{self._root}/{_name(sha256)}"))
-        except FileNotFoundError:
-            return None
+            self._store.write(sha256, webp)
+        except (OSError, MemoryError) as error:
+            self._complain(f"{type(error).__name__}: {error}")
 
-
-def open_thumbnails(url: str) -> Thumbnails | None:
-    """Give the store that LOOKALIKE_THUMBNAILS names; None where it is empty.
-
-    Raises:
-        ConfigurationError: The URL cannot be used, or what it needs is not installed.
-    """
-    if not url:
-        return None
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        if parts.netloc or not parts.path.startswith("/"):
-            raise ConfigurationError("LOOKALIKE_THUMBNAILS: a folder is written file:///absolute/path")
-        return FolderThumbnails(Path(unquote(parts.path)))
-    try:
-        import fsspec  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise ConfigurationError(f"LOOKALIKE_THUMBNAILS: {parts.scheme}:// needs fsspec") from None
-    try:
-        file_system, root = fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as error:
-        raise ConfigurationError(f"LOOKALIKE_THUMBNAILS: {error}") from None
-    return RemoteThumbnails(file_system, root)
-
-
-def _name(sha256: bytes) -> PurePosixPath:
-    digest = sha256.hex()
-    return PurePosixPath(digest[:2], digest[2:4], f"{digest}.webp")
+    def _complain(self, told: str) -> None:
+        if monotonic() - self._complained_at >= _COMPLAIN_EVERY_S:
+            self._complained_at = monotonic()
+            logger.warning("no thumbnail: %s", told)

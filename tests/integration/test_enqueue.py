@@ -17,7 +17,11 @@ def run(server, keys, tmp_path):
     """Run the command in an empty folder and give what it did."""
 
     def run_it(*arguments, stdin="", **environment):
-        settings = {"LOOKALIKE_REDIS_URL": server.url, "LOOKALIKE_ARCHIVE": keys.archive, **environment}
+        settings = {
+            "LOOKALIKE_REDIS_URL": server.url_as("producer"),
+            "LOOKALIKE_ARCHIVE": keys.archive,
+            **environment,
+        }
         return subprocess.run(
             [*COMMAND, *map(str, arguments)],
             input=stdin,

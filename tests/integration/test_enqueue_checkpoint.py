@@ -20,7 +20,7 @@ BATCH = 100
 @pytest.fixture(autouse=True)
 def settings(server, keys, monkeypatch):
     """Let the command find the server."""
-    monkeypatch.setenv("LOOKALIKE_REDIS_URL", server.url)
+    monkeypatch.setenv("LOOKALIKE_REDIS_URL", server.url_as("producer"))
     monkeypatch.setenv("LOOKALIKE_ARCHIVE", keys.archive)
     monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
 

@@ -33,7 +33,7 @@ def start(server, keys, tmp_path):
             env={
                 **os.environ,
                 "PYTHONPATH": str(Path.cwd()),
-                "LOOKALIKE_REDIS_URL": server.url,
+                "LOOKALIKE_REDIS_URL": server.url_as("producer"),
                 "LOOKALIKE_ARCHIVE": keys.archive,
             },
             **{"stderr": subprocess.PIPE, **options},

@@ -53,7 +53,7 @@ def test_nothing_is_loaded_from_elsewhere_and_nothing_is_inline():
 
 
 def test_a_page_weighs_little(web):
-    for page in ("/", "/clusters", "/search", "/compare", "/system"):
+    for page in ("/", "/clusters", "/search", "/compare", "/system", "/v1/docs"):
         html = web.get(page).text
         loaded = set(re.findall(r"(?:src|href)=\"(/static/[^\"]+)\"", html)) | {
             f"/static/{module}.js" for module in ("live", "drop", "compare", "chart")

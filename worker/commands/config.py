@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from producer.sentinels import is_sentinel_url
 from producer.server import show_server
 from producer.urls import redact_url
 from worker.commands.output import exit_statuses, json_option, print_json, print_row
@@ -45,6 +46,8 @@ def _show(settings: Settings, name: str) -> Any:  # noqa: ANN401 - whatever JSON
     if name == "redis_url":
         return show_server(settings.redis_url.get_secret_value())
     if name == "broker_url":
+        if is_sentinel_url(settings.broker):
+            return show_server(settings.broker)
         parts = urlsplit(settings.broker)
         return redact_url(settings.broker) if parts.netloc else f"{parts.scheme}://{parts.path}"
     value = getattr(settings, name)

@@ -3,6 +3,7 @@
 -- KEYS[2]  {archive}:images:<lane>  stream
 -- KEYS[3]  {archive}:failures       stream
 -- KEYS[4]  {archive}:ids:<bucket>   hash    id -> number; the bucket of the image's id, unused where ARGV[5] is empty
+-- also     {archive}:counters       hash    failed:<reason>
 -- ARGV[2]  consumer, ARGV[3] entry id, ARGV[4] delivery number, ARGV[5] image id, or empty
 -- ARGV[6]  name of the stream, ARGV[7] reason, ARGV[8] detail, ARGV[9] attempts, ARGV[10] failures to keep
 -- Returns  LOST, RECORDED (go on to the search), GONE (somebody deleted the entry), or OK
@@ -36,4 +37,5 @@ for _, value in ipairs({'stream', ARGV[6], 'reason', ARGV[7], 'detail', ARGV[8],
   fields[#fields + 1] = value
 end
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[10], '*', unpack(fields))
+redis.call('HINCRBY', prefix .. 'counters', 'failed:' .. ARGV[7], 1)
 return {'OK'}

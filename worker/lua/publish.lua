@@ -4,9 +4,12 @@
 -- KEYS[3]  {archive}:ids:<bucket>   hash    id -> number
 -- KEYS[4]  {archive}:alerts         stream, one field `event`; mirrored on the pub/sub channel of that name
 -- KEYS[5]  {archive}:counters       hash    alerts
+-- also     {archive}:latency:<lane>   hash    quarter octave of ms -> images; ms -> their sum
 -- ARGV[2]  consumer, ARGV[3] entry id, ARGV[4] delivery number, ARGV[5] image id, ARGV[6] its number
 -- ARGV[7]  header of its record but for the flags, ARGV[8] the alert as JSON, or empty, ARGV[9] alerts to keep
 -- Returns  LOST, CHANGED (the server holds another image under this id: record it again), DONE (it was done before), or OK
+local MAX_WAITED_MS = 2 ^ 32
+
 if not owns(KEYS[2], ARGV[3], ARGV[2], ARGV[4]) then
   return {'LOST'}
 end
@@ -28,6 +31,13 @@ if is_done(record) then
   return {'DONE'}
 end
 redis.call('HSET', image_key(number), number, string.char(string.byte(record, 1) + DONE) .. string.sub(record, 2))
+-- From the arrival on the lane to this moment; an id that somebody made up tells nothing.
+local waited = math.max(0, now_ms() - tonumber(string.match(ARGV[3], '^%d+')))
+if waited < MAX_WAITED_MS then
+  local latency = prefix .. 'latency:' .. string.match(KEYS[2], '[a-z]+$')
+  redis.call('HINCRBY', latency, string.format('%d', math.floor(4 * math.log(waited + 1) / math.log(2))), 1)
+  redis.call('HINCRBY', latency, 'ms', string.format('%d', waited))
+end
 if ARGV[8] ~= '' then
   redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[9], '*', 'event', ARGV[8])
   redis.call('HINCRBY', KEYS[5], 'alerts', 1)

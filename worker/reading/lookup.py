@@ -1,4 +1,4 @@
-"""Searches for people: a hash, an image or a URL in; its cluster and its look-alikes as they are now out."""
+"""Searches for people: a hash in; its cluster and its look-alikes as they are now out."""
 
 import threading
 from dataclasses import dataclass
@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from worker.clusters import is_searchable
-from worker.fetch import Fetcher
-from worker.hashing import HashedImage, Look, hash_image
 from worker.reading.listing import Cluster, Listing
 from worker.replica import Replica
 
@@ -35,25 +33,23 @@ class Found:
     histogram: dict[int, int]
 
 
-DECODERS = 2
-"""Images that one process decodes at a time: each may take as much memory as `LOOKALIKE_MAX_PIXELS` allows."""
-
-
 class Lookup:
     """Searches one archive. Safe to use from several threads; the replica serves one of them at a time."""
 
-    def __init__(self, replica: Replica, listing: Listing, *, fetcher: Fetcher, max_pixels: int) -> None:
+    def __init__(self, replica: Replica, listing: Listing) -> None:
         self._replica = replica
         self._lock = threading.Lock()
-        self._decoders = threading.BoundedSemaphore(DECODERS)
         self._listing = listing
-        self._fetcher = fetcher
-        self._max_pixels = max_pixels
 
     def rows(self) -> int:
         """Follow the log to its present end, and give the count of rows."""
         with self._lock:
             self._replica.catch_up()
+            return self._replica.rows
+
+    def held_rows(self) -> int:
+        """Give the count of rows that were followed so far, without asking the server."""
+        with self._lock:
             return self._replica.rows
 
     def find(self, phash: int, *, max_distance: int, limit: int) -> Found:
@@ -84,20 +80,3 @@ class Lookup:
             match_count=len(near),
             histogram=dict(enumerate(counted.tolist())),
         )
-
-    def hash_body(self, body: bytes, *, look: Look | None) -> HashedImage:
-        """Decode and hash the bytes of an image; `look` sees it.
-
-        Raises:
-            PermanentError: They cannot be; its reason and detail say why.
-        """
-        with self._decoders:
-            return hash_image(body, max_pixels=self._max_pixels, look=look)
-
-    def download(self, url: str) -> bytes:
-        """Download an image by the rules and within the limits of a worker.
-
-        Raises:
-            ImageError: It cannot be; its reason and detail say why.
-        """
-        return self._fetcher.fetch(url)

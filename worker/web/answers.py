@@ -22,6 +22,7 @@ _TOLD = {
     421: "The server is not known by this name",
     422: "A value is out of its range, or an image cannot be had; `reason` says why",
     429: "Too much waits already: come back after `Retry-After` seconds",
+    501: "This service lacks an extra that the operation needs",
     502: "The host of the image did not deliver it; `reason` says why",
     503: "The archive's server is away, or holds no archive yet",
 }

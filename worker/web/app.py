@@ -7,7 +7,7 @@ from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
-import redis.asyncio
+from anyio import CapacityLimiter
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from redis.exceptions import RedisError
@@ -17,16 +17,19 @@ from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from producer import ImageMessage
-from producer.server import TIMEOUT_S
+from producer.server import connect_async
 from worker.errors import ArchiveMissingError, ConfigurationError
 from worker.settings import Settings
+from worker.thumbnail_stores import check_thumbnails
 from worker.web import pages
 from worker.web.api import alerts, clusters, failures, health, images, search, stats
 from worker.web.fan_out import FanOut
 from worker.web.guard import FORM_BYTES, LOOPBACK_NAMES, Guard
 from worker.web.problems import ProblemError, problem_response
 from worker.web.rendering import problem_page
+from worker.web.request_counts import Counting, RequestCounts
 from worker.web.sampling import Sampler
+from worker.web.searching import IMAGES_AT_ONCE
 from worker.web.service import Service
 from worker.web.shapes import Problem
 from worker.web.tokens import read_tokens
@@ -42,12 +45,14 @@ def make_app(settings: Settings) -> FastAPI:
     """Give the application.
 
     Raises:
-        ConfigurationError: It would listen beyond loopback without tokens, or the file of tokens cannot be used.
+        ConfigurationError: It would listen beyond loopback without tokens, or the file of tokens or the
+            store of thumbnails cannot be used.
     """
     if settings.api_tokens_file is None and settings.web_host not in LOOPBACK:
         raise ConfigurationError(
             f"LOOKALIKE_WEB_HOST is {settings.web_host}: beyond loopback LOOKALIKE_API_TOKENS_FILE is needed"
         )
+    check_thumbnails(settings.thumbnails)
     tokens = read_tokens(settings.api_tokens_file) if settings.api_tokens_file is not None else None
     names = set(settings.web_names)
     if tokens is None:
@@ -69,6 +74,8 @@ def make_app(settings: Settings) -> FastAPI:
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=str(STATIC)), name="static")
     app.add_middleware(Guard, tokens=tokens, names=names, body_bytes=settings.max_bytes + FORM_BYTES)
+    app.state.counts = RequestCounts()
+    app.add_middleware(Counting, counts=app.state.counts)
     _handle_errors(app)
     _describe(app)
     return app
@@ -78,9 +85,8 @@ def make_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     app.state.service = Service(settings)
-    client = redis.asyncio.Redis.from_url(
-        settings.redis_url.get_secret_value(), socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
-    )
+    app.state.beside = CapacityLimiter(IMAGES_AT_ONCE)
+    client = connect_async(settings.redis_url.get_secret_value())
     app.state.fan_out = FanOut(client, stream=app.state.service.keys.alerts)
     app.state.fan_out.start()
     app.state.sampler = Sampler(app.state.service.client, keys=app.state.service.keys)

@@ -24,7 +24,7 @@ def csv_rows(archive: OpenArchive, choice: Choice) -> Iterator[str]:
         target = io.StringIO()
         writer = csv.writer(target)
         for cluster in clusters:
-            urls = " ".join(_urls(archive, cluster))
+            urls = " ".join(urls_of(archive, cluster))
             # A spreadsheet would run what begins like a formula.
             safe = f"'{urls}" if urls.startswith(_FORMULA) else urls
             writer.writerow(
@@ -49,7 +49,7 @@ def json_lines(archive: OpenArchive, choice: Choice) -> Iterator[str]:
                     "images": cluster.images,
                     "first_seen_at": iso_time(cluster.first.seen_at_ms),
                     "last_seen_at": iso_time(cluster.last.seen_at_ms),
-                    "urls": _urls(archive, cluster),
+                    "urls": urls_of(archive, cluster),
                 },
                 ensure_ascii=False,
                 separators=(",", ":"),
@@ -57,6 +57,12 @@ def json_lines(archive: OpenArchive, choice: Choice) -> Iterator[str]:
             + "\n"
             for cluster in clusters
         )
+
+
+def chosen_clusters(archive: OpenArchive, choice: Choice) -> Iterator[Cluster]:
+    """Give every chosen cluster, the greatest first."""
+    for clusters in _pages(archive, choice):
+        yield from clusters
 
 
 def _pages(archive: OpenArchive, choice: Choice) -> Iterator[list[Cluster]]:
@@ -69,6 +75,7 @@ def _pages(archive: OpenArchive, choice: Choice) -> Iterator[list[Cluster]]:
             return
 
 
-def _urls(archive: OpenArchive, cluster: Cluster) -> list[str]:
+def urls_of(archive: OpenArchive, cluster: Cluster) -> list[str]:
+    """Give the URLs of a cluster's latest images, 100 at most."""
     images = archive.listing.images(cluster.phash, below=None, limit=MAX_URLS)
     return [image.image.url for image in images]

@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 
 from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from producer.urls import redact_url
@@ -82,6 +82,16 @@ def bit_path(phash: str | int) -> str:
     return "".join(f"M{at % 8} {at // 8}h1v1h-1z" for at in range(64) if bits >> (63 - at) & 1)
 
 
+def ticks(text: str) -> Markup:
+    """Show what stands between backticks as code."""
+    pieces = text.split("`")
+    shown = [
+        Markup("<code>{}</code>").format(piece) if at % 2 else escape(piece)
+        for at, piece in enumerate(pieces)
+    ]
+    return Markup("").join(shown)
+
+
 def with_query(path: str, given: Mapping[str, object], **changes: object) -> str:
     """Give a path with a query of all values that are not empty."""
     values = {name: value for name, value in {**given, **changes}.items() if value not in (None, "")}
@@ -102,5 +112,6 @@ _environment.filters.update(
     moment=moment,
     redact=redact_url,
     thumbnail=thumbnail_path,
+    ticks=ticks,
 )
 _environment.globals.update(with_query=with_query)

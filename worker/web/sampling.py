@@ -1,10 +1,11 @@
-"""Samples counts of the service every 2 seconds for half an hour: the chart of the page `/system`."""
+"""Samples counts of the service every 2 seconds for half an hour: the charts of the page `/system`."""
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import islice, pairwise
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -12,19 +13,35 @@ from starlette.concurrency import run_in_threadpool
 
 from producer.names import LANES
 from worker.keyspace import Keyspace
+from worker.reading.latencies import Counts, quantile_s, read_latencies
 
 EVERY_S = 2.0
 KEEP = 900
-_Sample = tuple[float, int, int, float]
+WINDOW = 10
+"""Samples whose images a quantile is of: 20 s."""
+
+_LIVE = LANES[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """What was counted by `time`, in s since 1970; `latencies` are those since the sample before."""
+
+    time: float
+    images: int
+    alerts: int
+    oldest_live_s: float
+    latencies: Counts
 
 
 class Sampler:
-    """Reads and keeps the samples of one archive: time, images, alerts, age of the oldest live entry in seconds."""
+    """Reads and keeps the samples of one archive."""
 
     def __init__(self, client: Any, *, keys: Keyspace) -> None:  # noqa: ANN401 - redis-py's types are unions
         self._client = client
         self._keys = keys
         self._samples: deque[_Sample] = deque(maxlen=KEEP)
+        self._counted: Counts | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -37,27 +54,54 @@ class Sampler:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def series(self) -> dict[str, list[float]]:
-        """Give, for each moment but the first: time, images a second, alerts a second, age of the oldest in seconds."""
+    def series(self) -> dict[str, list[float | None]]:
+        """Give, for each moment but the first, what the charts show; seconds are those of live images.
+
+        `p50_s` and `p95_s` tell how long those took that ended in the 20 seconds before; None where none did.
+        """
         samples = list(self._samples)
-        at, images, alerts, ages = [], [], [], []
-        for before, after in pairwise(samples):
-            seconds = max(after[0] - before[0], 0.001)
-            at.append(round(after[0], 1))
-            images.append(round(max(0, after[1] - before[1]) / seconds, 1))
-            alerts.append(round(max(0, after[2] - before[2]) / seconds, 1))
-            ages.append(round(after[3], 2))
-        return {"time": at, "images_per_s": images, "alerts_per_s": alerts, "oldest_live_s": ages}
+        found: dict[str, list[float | None]] = {
+            name: [] for name in ("time", "images_per_s", "alerts_per_s", "oldest_live_s", "p50_s", "p95_s")
+        }
+        window: Counter[int] = Counter()
+        for at, (before, after) in enumerate(pairwise(samples)):
+            window.update(after.latencies)
+            if at >= WINDOW:
+                window.subtract(samples[at + 1 - WINDOW].latencies)
+            seconds = max(after.time - before.time, 0.001)
+            found["time"].append(round(after.time, 1))
+            found["images_per_s"].append(round(max(0, after.images - before.images) / seconds, 1))
+            found["alerts_per_s"].append(round(max(0, after.alerts - before.alerts) / seconds, 1))
+            found["oldest_live_s"].append(round(after.oldest_live_s, 2))
+            found["p50_s"].append(_rounded(quantile_s(window, 0.5)))
+            found["p95_s"].append(_rounded(quantile_s(window, 0.95)))
+        return found
+
+    def recent(self) -> Counts:
+        """Give the latencies of the live images that ended within the samples kept, half an hour."""
+        window: Counter[int] = Counter()
+        for sample in islice(list(self._samples), 1, None):
+            window.update(sample.latencies)
+        return dict(window)
 
     def sample(self) -> None:
         """Take one sample."""
         pipe = self._client.pipeline(transaction=False)
         pipe.hmget(self._keys.counters, "images", "alerts")
-        pipe.xrange(self._keys.stream(LANES[0]), count=1)
+        pipe.xrange(self._keys.stream(_LIVE), count=1)
         (images, alerts), oldest = pipe.execute()
+        counted, _ = read_latencies(self._client, self._keys)[_LIVE]
         now = time.time()
         age = max(0.0, now - int(oldest[0][0].split(b"-")[0]) / 1000) if oldest else 0.0
-        self._samples.append((now, int(images or 0), int(alerts or 0), age))
+        # A flushed server begins anew, below what was counted before.
+        before = counted if self._counted is None else self._counted
+        since = {
+            bucket: count - before.get(bucket, 0)
+            for bucket, count in counted.items()
+            if count > before.get(bucket, 0)
+        }
+        self._counted = counted
+        self._samples.append(_Sample(now, int(images or 0), int(alerts or 0), age, since))
 
     async def _run(self) -> None:
         while True:
@@ -65,3 +109,7 @@ class Sampler:
             with suppress(RedisError, OSError):
                 await run_in_threadpool(self.sample)
             await asyncio.sleep(EVERY_S)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)

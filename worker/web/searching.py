@@ -1,19 +1,27 @@
 """What was typed, dropped or sent in; what to search for out: a hash, or why there is none."""
 
-import base64
 import re
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from PIL import Image
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 
 from producer.urls import check_url
 from worker.errors import HttpStatusLaterError, ImageError, TransientError
-from worker.reading.lookup import Lookup
-from worker.thumbnails import SIDE, make_thumbnail
+from worker.reading.guarded_hashing import BusyError
 from worker.web.problems import ProblemError
+from worker.web.service import Service
+
+IMAGES_AT_ONCE = 8
+"""Searches that download or decode at a time; they have threads of their own, so that nothing else waits for them."""
+
+IMAGES_WAITING = 64
+PATIENCE_S = 30.0
 
 _HASH = re.compile(r"(?:0x)?([0-9a-fA-F]{16})")
+_Given = TypeVar("_Given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,18 @@ def read_hash(text: str) -> int | None:
     return int(found[1], 16) if found else None
 
 
-def query_of_url(lookup: Lookup, url: str) -> Query:
+async def run_beside(limiter: CapacityLimiter, function: Callable[[], _Given]) -> _Given:
+    """Run what downloads or decodes in a thread of the `limiter`, once one is free.
+
+    Raises:
+        ProblemError: Too many wait already.
+    """
+    if limiter.statistics().tasks_waiting >= IMAGES_WAITING:
+        raise _busy()
+    return await run_sync(function, limiter=limiter)
+
+
+def query_of_url(service: Service, url: str) -> Query:
     """Download and hash what a URL names, by the rules of a worker.
 
     Raises:
@@ -41,17 +60,21 @@ def query_of_url(lookup: Lookup, url: str) -> Query:
     except ValueError as error:
         raise ProblemError(422, "bad-url", str(error), reason="bad_entry") from None
     try:
-        return _query(lookup, lookup.download(url))
+        body = service.fetcher.fetch(url)
     except ImageError as error:
         raise image_problem(error) from None
+    return query_of_file(service, body)
 
 
-def query_of_file(lookup: Lookup, body: bytes) -> Query:
+def query_of_file(service: Service, body: bytes) -> Query:
     """Hash the bytes of a file; raises as `query_of_url` does."""
     try:
-        return _query(lookup, body)
+        seen = service.hashing.hash(body, patience_s=PATIENCE_S)
+    except BusyError:
+        raise _busy() from None
     except ImageError as error:
         raise image_problem(error) from None
+    return Query(seen.phash, f"data:image/webp;base64,{seen.webp}" if seen.webp else "")
 
 
 def image_problem(error: ImageError) -> ProblemError:
@@ -60,13 +83,6 @@ def image_problem(error: ImageError) -> ProblemError:
     return ProblemError(502 if is_later else 422, "no-image", error.detail, reason=error.reason)
 
 
-def _query(lookup: Lookup, body: bytes) -> Query:
-    pictures: list[str] = []
-
-    def look(image: Image.Image, _: bytes) -> None:
-        # A picture that cannot be shown is found all the same.
-        with suppress(ValueError, OSError, MemoryError):
-            pictures.append(base64.b64encode(make_thumbnail(image, side=SIDE)).decode())
-
-    phash = lookup.hash_body(body, look=look).phash
-    return Query(phash, f"data:image/webp;base64,{pictures[0]}" if pictures else "")
+def _busy() -> ProblemError:
+    told = "too many images are being looked at: try again in a moment"
+    return ProblemError(503, "busy", told, headers={"Retry-After": "5"})

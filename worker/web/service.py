@@ -13,13 +13,17 @@ from worker.archive import find_archive, read_archive
 from worker.child import fetch_limits
 from worker.fetch import Fetcher
 from worker.keyspace import Keyspace
+from worker.reading.guarded_hashing import GuardedHashing
 from worker.reading.listing import Listing
 from worker.reading.lookup import Lookup
 from worker.reading.periods import Periods
 from worker.replica import Replica
 from worker.scripts import Scripts
 from worker.settings import Settings
-from worker.thumbnails import open_thumbnails
+from worker.thumbnail_stores import open_thumbnails
+
+DECODERS = 2
+"""Processes that decode for searches: each may take `LOOKALIKE_CHILD_MEMORY`."""
 
 PATIENCE_S = 2.0
 """Seconds that a request waits for a server that is away, before it is answered 503."""
@@ -49,7 +53,14 @@ class Service:
         self.thumbnails = open_thumbnails(settings.thumbnails)
         self._celery = make_celery_app(settings.broker, self.keys)
         self._replica_client = connect(url)
-        self._fetcher = Fetcher(fetch_limits(settings))
+        self.fetcher = Fetcher(fetch_limits(settings))
+        self.hashing = GuardedHashing(
+            count=DECODERS,
+            max_pixels=settings.max_pixels,
+            timeout_s=settings.decode_timeout,
+            memory_bytes=settings.child_memory,
+        )
+        self.hashing.warm_up()
         self._lock = threading.Lock()
         self._archive: OpenArchive | None = None
 
@@ -66,7 +77,7 @@ class Service:
                 listing = Listing(scripts, keys=self.keys)
                 # A client of its own: the replica must know which connection it reads from.
                 replica = Replica(self._replica_client, self.keys, cache_dir=self.settings.cache_dir)
-                lookup = Lookup(replica, listing, fetcher=self._fetcher, max_pixels=self.settings.max_pixels)
+                lookup = Lookup(replica, listing)
                 periods = Periods(self.client, keys=self.keys, uuid=uuid)
                 self._archive = OpenArchive(uuid, scripts, listing, lookup, replica, periods)
             return self._archive
@@ -90,6 +101,7 @@ class Service:
     def close(self) -> None:
         """Close all connections."""
         self.forget_archive()
+        self.hashing.close()
         self.producer.close()
         self._replica_client.close()
         self.client.close()

@@ -52,7 +52,7 @@ def list_alerts(
     request: Request,
     service: ServiceOf,
     after: After = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    limit: Annotated[int, Query(ge=1, le=500, description="Alerts in a page")] = 100,
 ) -> Response:
     """List the alerts that are kept, oldest first, from a position on."""
     start = read_entry_id(after)
@@ -75,7 +75,9 @@ def list_alerts(
 async def follow_alerts(
     request: Request,
     after: After = None,
-    last_event_id: Annotated[str | None, Header(max_length=40)] = None,
+    last_event_id: Annotated[
+        str | None, Header(max_length=40, description="Position of the last event that came")
+    ] = None,
 ) -> StreamingResponse:
     """Follow the alerts as server-sent events, from `Last-Event-ID` or `after` on; without either, from now on."""
     fan_out: FanOut = request.app.state.fan_out

@@ -59,9 +59,11 @@ class Retried(BaseModel):
 def list_failures(
     request: Request,
     service: ServiceOf,
-    reason: Annotated[str | None, Query(max_length=40)] = None,
-    cursor: Annotated[str | None, Query(max_length=40)] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    reason: Annotated[
+        str | None, Query(max_length=40, description="One of the closed list of reasons")
+    ] = None,
+    cursor: Annotated[str | None, Query(max_length=40, description="The `next` of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=500, description="Failures in a page")] = 100,
 ) -> Response:
     """List failures, latest first."""
     _check_reason(reason)

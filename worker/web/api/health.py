@@ -8,8 +8,8 @@ from redis.exceptions import RedisError
 from starlette.responses import Response
 
 from worker.errors import ServiceError
-from worker.reading.statistics import read_stats, read_status
 from worker.web.answers import ServiceOf, answer, problems
+from worker.web.metrics import write_metrics
 from worker.web.problems import ProblemError
 
 MAX_BEHIND_S = 2.0
@@ -54,20 +54,8 @@ def readyz(request: Request, service: ServiceOf) -> Response:
 @router.get(
     "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **problems()}
 )
-def metrics(service: ServiceOf) -> Response:
-    """Give the counts of the archive in Prometheus's text format."""
-    lines: list[str] = []
-    stats, status = read_stats(service.client, service.keys), read_status(service.client, service.keys)
-    for name, kind, value in (
-        ("images_total", "counter", stats["images"]),
-        ("alerts_total", "counter", stats["alerts"]),
-        ("clusters", "gauge", stats["clusters"]),
-        ("failures", "gauge", stats["failures"]),
-        ("in_flight", "gauge", status["in_flight"]),
-        ("delayed", "gauge", status["delayed"]),
-        ("workers", "gauge", status["workers"]),
-    ):
-        lines += [f"# TYPE lookalike_{name} {kind}", f"lookalike_{name} {value}"]
-    lines.append("# TYPE lookalike_waiting gauge")
-    lines += [f'lookalike_waiting{{lane="{lane}"}} {count}' for lane, count in status["waiting"].items()]
-    return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+def metrics(request: Request, service: ServiceOf) -> Response:
+    """Give the counts of the archive, its workers and this process in Prometheus's text format."""
+    state = request.app.state
+    text = write_metrics(service, state.counts, followers=state.fan_out.followers)
+    return Response(text, media_type="text/plain; version=0.0.4")

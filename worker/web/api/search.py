@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request, UploadFile
 from fastapi import Query as Param
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from worker.web.answers import ServiceOf, answer, problems
 from worker.web.problems import ProblemError
-from worker.web.searching import query_of_file, query_of_url
+from worker.web.searching import query_of_file, query_of_url, run_beside
 from worker.web.service import Service
 from worker.web.shapes import PHASH, SearchAnswer, found_shape
 
@@ -23,7 +24,7 @@ Limit = Annotated[int, Param(ge=0, le=MAX_MATCHES, description="Look-alikes to g
 
 
 @router.get("", response_model=SearchAnswer, responses=problems(502))
-def search(  # noqa: PLR0913, PLR0917 - the parameters of the operation
+async def search(  # noqa: PLR0913, PLR0917 - the parameters of the operation
     request: Request,
     service: ServiceOf,
     url: Annotated[str | None, Param(max_length=8192, description="It is downloaded and hashed")] = None,
@@ -34,13 +35,17 @@ def search(  # noqa: PLR0913, PLR0917 - the parameters of the operation
     """Search for a hash, or for the image behind a URL: give one of the two."""
     if (url is None) == (hash is None):
         raise ProblemError(422, "url-or-hash", "give either url or hash")
-    lookup = service.archive().lookup
-    phash = int(hash, 16) if hash is not None else query_of_url(lookup, url or "").phash
-    return _answer(request, service, phash, max_distance=max_distance, limit=limit)
+
+    def find(phash: int) -> Response:
+        return _answer(request, service, phash, max_distance=max_distance, limit=limit)
+
+    if hash is not None:
+        return await run_in_threadpool(find, int(hash, 16))
+    return await run_beside(request.app.state.beside, lambda: find(query_of_url(service, url or "").phash))
 
 
 @router.post("", response_model=SearchAnswer, responses=problems())
-def search_file(
+async def search_file(
     request: Request,
     service: ServiceOf,
     file: UploadFile,
@@ -48,9 +53,12 @@ def search_file(
     limit: Limit = 20,
 ) -> Response:
     """Search for the image in a file. It is hashed and forgotten."""
-    body = file.file.read()
-    phash = query_of_file(service.archive().lookup, body).phash
-    return _answer(request, service, phash, max_distance=max_distance, limit=limit)
+
+    def find() -> Response:
+        phash = query_of_file(service, file.file.read()).phash
+        return _answer(request, service, phash, max_distance=max_distance, limit=limit)
+
+    return await run_beside(request.app.state.beside, find)
 
 
 def _answer(

@@ -11,6 +11,7 @@ from worker.web.answers import ServiceOf
 from worker.web.charts import bars_of_counts, bars_of_times
 from worker.web.choosing import SORTS, Choice, choose_page
 from worker.web.cursors import read_number
+from worker.web.parquet import has_parquet
 from worker.web.problems import ProblemError
 from worker.web.rendering import render, with_query
 from worker.web.shapes import PHASH
@@ -51,6 +52,7 @@ def clusters(  # noqa: PLR0913, PLR0917 - the state of the page
         next=with_query("/clusters", asked, cursor=page.next) if page.next else None,
         csv=with_query("/v1/clusters.csv", table),
         json_lines=with_query("/v1/clusters.jsonl", table),
+        parquet=with_query("/v1/clusters.parquet", table) if has_parquet() else None,
     )
 
 

@@ -1,16 +1,18 @@
 """`/search`: one box for a URL, a hash or a file; what looks like it, or why there is no answer."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, UploadFile
 from fastapi import Query as Param
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from worker.reading.lookup import Found
 from worker.web.answers import ServiceOf
 from worker.web.problems import ProblemError
 from worker.web.rendering import render
-from worker.web.searching import Query, query_of_file, query_of_url, read_hash
+from worker.web.searching import Query, query_of_file, query_of_url, read_hash, run_beside
 from worker.web.service import Service
 
 router = APIRouter()
@@ -31,12 +33,13 @@ TOLD = {
     "not_an_image": "It is not an image.",
     "broken_image": "The image is broken.",
     "unhashable": "This kind of image has no hash.",
+    "worker_died": "It ended the process that was to read it: it may be made to do harm.",
 }
 """What a searcher reads for each reason; the detail stands below."""
 
 
 @router.get("/search")
-def search(
+async def search(
     request: Request,
     service: ServiceOf,
     q: Annotated[str, Param(max_length=8192)] = "",
@@ -46,30 +49,41 @@ def search(
     text = q.strip()
     if not text:
         return _page(request, q="", max_distance=max_distance)
+
+    def find(make_query: Callable[[], Query]) -> Response:
+        return _answer(request, service, make_query, q=text, max_distance=max_distance)
+
     phash = read_hash(text)
-    try:
-        query = Query(phash) if phash is not None else query_of_url(service.archive().lookup, text)
-    except ProblemError as error:
-        return _page(request, q=text, max_distance=max_distance, problem=error)
-    return _answer(request, service, query, q=text, max_distance=max_distance)
+    if phash is not None:
+        return await run_in_threadpool(find, lambda: Query(phash))
+    return await run_beside(request.app.state.beside, lambda: find(lambda: query_of_url(service, text)))
 
 
 @router.post("/search")
-def search_file(
+async def search_file(
     request: Request,
     service: ServiceOf,
     file: UploadFile,
     max_distance: Annotated[int, Form(ge=0, le=16)] = 10,
 ) -> Response:
     """Search for a file. It is hashed and forgotten."""
+
+    def find() -> Response:
+        def make_query() -> Query:
+            return query_of_file(service, file.file.read())
+
+        return _answer(request, service, make_query, q="", max_distance=max_distance)
+
+    return await run_beside(request.app.state.beside, find)
+
+
+def _answer(
+    request: Request, service: Service, make_query: Callable[[], Query], *, q: str, max_distance: int
+) -> Response:
     try:
-        query = query_of_file(service.archive().lookup, file.file.read())
+        query = make_query()
     except ProblemError as error:
-        return _page(request, q="", max_distance=max_distance, problem=error)
-    return _answer(request, service, query, q="", max_distance=max_distance)
-
-
-def _answer(request: Request, service: Service, query: Query, *, q: str, max_distance: int) -> Response:
+        return _page(request, q=q, max_distance=max_distance, problem=error)
     found = service.archive().lookup.find(query.phash, max_distance=max_distance, limit=SHOWN)
     return _page(request, q=q, max_distance=max_distance, query=query, found=found)
 

@@ -1,4 +1,4 @@
-"""`/system`: what waits, who works, what failed and why; and the last half hour as a chart."""
+"""`/system`: what waits, who works, what failed and why; and the last half hour as two charts."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from worker.errors import REASONS
+from worker.reading.latencies import quantile_s
 from worker.reading.statistics import read_stats, read_status
 from worker.web.answers import ServiceOf, answer
 from worker.web.failed import count_reasons, retry_failures
@@ -23,6 +24,7 @@ def system(request: Request, service: ServiceOf, retried: int | None = None) -> 
     archive = service.archive()
     status = read_status(service.client, service.keys)
     memory = service.client.info("memory")
+    recent = request.app.state.sampler.recent()
     reasons, latest = count_reasons(service.client, service.keys, look_at=LOOKED_AT)
     return render(
         request,
@@ -37,12 +39,14 @@ def system(request: Request, service: ServiceOf, retried: int | None = None) -> 
         latest=latest,
         looked_at=LOOKED_AT,
         retried=retried,
+        p50_s=quantile_s(recent, 0.5),
+        p95_s=quantile_s(recent, 0.95),
     )
 
 
 @router.get("/system/series")
 def series(request: Request) -> Response:
-    """Give the samples of the last half hour, for the chart."""
+    """Give the samples of the last half hour, for the charts."""
     return answer(request, request.app.state.sampler.series())
 
 

@@ -1,5 +1,6 @@
 """`/thumbnail`: an image, small, from what the workers kept, never from where it was found; and `/blur`."""
 
+import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
@@ -9,6 +10,7 @@ from worker.web.answers import ServiceOf
 from worker.web.rendering import BLUR_COOKIE, render_part
 
 router = APIRouter()
+logger = logging.getLogger(__name__)
 
 DAY_S = 86_400
 
@@ -19,7 +21,10 @@ def thumbnail(service: ServiceOf, image_id: Annotated[str, Query(alias="id", max
     record = service.archive().listing.image(image_id)
     picture = None
     if record is not None and service.thumbnails is not None:
-        picture = service.thumbnails.read(record.image.sha256)
+        try:
+            picture = service.thumbnails.read(record.image.sha256)
+        except OSError as error:
+            logger.warning("the store of thumbnails: %s", error)
     if picture is not None:
         return Response(
             picture, media_type="image/webp", headers={"Cache-Control": f"private, max-age={DAY_S}"}

@@ -1,35 +1,45 @@
-// System: images, alerts and the age of the oldest live image over the last half hour.
+// System: two charts of the last half hour, what arrives and how long it takes, with one cursor for both.
 
 const EVERY_MS = 2000;
+const HEIGHT = 220;
 
 export async function start() {
-  const box = document.getElementById("chart");
+  const boxes = [...document.querySelectorAll("#charts .chart-box")];
+  const source = document.getElementById("charts").dataset.series;
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
 
   async function read() {
-    const response = await fetch(box.dataset.series);
+    const response = await fetch(source);
     if (!response.ok) return null;
-    const { time, images_per_s: images, alerts_per_s: alerts, oldest_live_s: ages } = await response.json();
-    return [time, images, alerts, ages];
+    const { time, images_per_s, alerts_per_s, p50_s, p95_s, oldest_live_s } = await response.json();
+    return [[time, images_per_s, alerts_per_s], [time, p50_s, p95_s, oldest_live_s]];
   }
 
-  const line = (label, name, scale, dash) => ({ label, stroke: colour(name), width: 2, scale, dash });
-  const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 } };
-  const data = (await read()) ?? [[], [], [], []];
-  box.replaceChildren();
-  const chart = new uPlot({
-    width: box.clientWidth - 24,
-    height: 240,
-    series: [
-      {},
-      line("images/s", "--accent", "rate"),
-      line("alerts/s", "--exact", "rate", [6, 4]),
-      line("oldest live image, s", "--middle", "age", [2, 3]),
-    ],
-    scales: { rate: { range: (_, low, high) => [0, Math.max(1, high)] }, age: { range: (_, low, high) => [0, Math.max(1, high)] } },
-    axes: [axis, { ...axis, scale: "rate", label: "per second" }, { ...axis, scale: "age", side: 1, label: "seconds", grid: { show: false } }],
-  }, data, box);
-  new ResizeObserver(() => chart.setSize({ width: box.clientWidth - 24, height: 240 })).observe(box);
-  setInterval(async () => { const next = await read().catch(() => null); if (next) chart.setData(next); }, EVERY_MS);
+  const show = (unit) => (_, value) => (value == null ? "–" : `${value.toLocaleString(undefined, { maximumFractionDigits: 2 })} ${unit}`);
+  const line = (label, name, unit, dash) =>
+    ({ label, stroke: colour(name), width: 2, dash, value: show(unit), points: { size: 5 }, spanGaps: false });
+  const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
+  const drawn = [
+    [line("images", "--accent", "/s"), line("alerts", "--exact", "/s", [6, 4])],
+    [line("half within", "--accent", "s"), line("95 % within", "--exact", "s", [6, 4]), line("oldest waiting", "--middle", "s", [2, 3])],
+  ];
+  const width = (box) => Math.max(200, box.clientWidth);
+  const data = (await read()) ?? [[[], [], []], [[], [], [], []]];
+  const charts = boxes.map((box, at) => {
+    box.replaceChildren();
+    return new uPlot({
+      width: width(box), height: HEIGHT,
+      cursor: { sync: { key: "system" } },
+      series: [{ value: (_, value) => (value == null ? "–" : new Date(value * 1000).toLocaleTimeString()) }, ...drawn[at]],
+      scales: { y: { range: (_, low, high) => [0, Math.max(at ? 0.1 : 1, (high ?? 0) * 1.08)] } },
+      axes: [axis, { ...axis, size: 56 }],
+    }, data[at], box);
+  });
+  const observer = new ResizeObserver(() => charts.forEach((chart, at) => chart.setSize({ width: width(boxes[at]), height: HEIGHT })));
+  for (const box of boxes) observer.observe(box);
+  setInterval(async () => {
+    const next = document.hidden ? null : await read().catch(() => null);
+    if (next) charts.forEach((chart, at) => chart.setData(next[at]));
+  }, EVERY_MS);
 }

@@ -54,14 +54,19 @@ function bindKeys() {
   show.addEventListener("click", () => find("#keys").showModal());
 }
 
+// What a link leads to is opened.
+const openTarget = () => { const target = document.getElementById(decodeURIComponent(location.hash.slice(1))); if (target?.matches("details")) target.open = true; };
+
 showTimes(document);
 bindKeys();
+openTarget();
+window.addEventListener("hashchange", openTarget);
 document.addEventListener("htmx:after:swap", () => showTimes(document));
 find("input[type=range][name=distance]")?.addEventListener("input", (event) => {
   event.target.parentElement.querySelector("output").value = event.target.value;
 });
 for (const [selector, module] of [
-  ["#arrived", "./live.js"], ["#drop", "./drop.js"], ["#comparison", "./compare.js"], ["#chart", "./chart.js"],
+  ["#arrived", "./live.js"], ["#drop", "./drop.js"], ["#comparison", "./compare.js"], ["#charts", "./chart.js"],
 ]) {
   if (find(selector)) import(module).then(({ start }) => start(showTimes));
 }

@@ -1,0 +1,92 @@
+"""Tables to take away: the same rows in three formats, in memory that does not grow with them."""
+
+import csv
+import io
+import json
+from datetime import datetime
+
+import pytest
+
+from tests.filer import Filer
+from worker.reading.listing import Listing
+from worker.web import parquet
+from worker.web.choosing import Choice
+from worker.web.service import OpenArchive
+
+
+def test_the_tables_hold_every_cluster_with_its_urls(web):
+    clusters = web.get("/v1/clusters?limit=200").json()["clusters"]
+    rows = list(csv.DictReader(io.StringIO(web.get("/v1/clusters.csv").text)))
+    objects = [json.loads(line) for line in web.get("/v1/clusters.jsonl").text.splitlines()]
+
+    sizes = [(cluster["phash"], cluster["images"]) for cluster in clusters]
+    assert [(row["phash"], int(row["images"])) for row in rows] == sizes
+    assert [(row["phash"], len(row["urls"])) for row in objects] == sizes
+    assert rows[0]["urls"].split() == objects[0]["urls"]
+
+
+def test_parquet_holds_what_csv_holds(web):
+    pq = pytest.importorskip("pyarrow.parquet")
+    answer = web.get("/v1/clusters.parquet?min_size=2")
+    rows = list(csv.DictReader(io.StringIO(web.get("/v1/clusters.csv?min_size=2").text)))
+
+    table = pq.read_table(io.BytesIO(answer.body)).to_pylist()
+
+    assert answer.headers["Content-Type"] == "application/vnd.apache.parquet"
+    assert "clusters.parquet" in answer.headers["Content-Disposition"]
+    assert table == [
+        {
+            "phash": row["phash"],
+            "images": int(row["images"]),
+            "first_seen_at": datetime.fromisoformat(row["first_seen_at"]),
+            "last_seen_at": datetime.fromisoformat(row["last_seen_at"]),
+            "urls": row["urls"].split(),
+        }
+        for row in rows
+    ]
+    assert len(table) > 3
+
+
+def test_parquet_of_nothing_is_a_table_without_rows(web):
+    pq = pytest.importorskip("pyarrow.parquet")
+
+    table = pq.read_table(io.BytesIO(web.get("/v1/clusters.parquet?min_size=1000000").body))
+
+    assert (table.num_rows, table.column_names[0]) == (0, "phash")
+
+
+@pytest.fixture
+def many(client, keys, scripts):
+    """An archive with 60 clusters of two images."""
+    filer = Filer(client, keys, scripts)
+    for number in range(120):
+        filer.file(1000 + number % 60, name=f"https://example.org/{number}.jpg")
+    return OpenArchive("", scripts, Listing(scripts, keys=keys), None, None, None)
+
+
+def test_parquet_comes_a_group_of_rows_at_a_time(many):
+    pq = pytest.importorskip("pyarrow.parquet")
+
+    pieces = list(parquet.parquet_pieces(many, Choice(), group=7))
+
+    file = pq.ParquetFile(io.BytesIO(b"".join(pieces)))
+    assert (file.metadata.num_rows, file.metadata.num_row_groups) == (60, 9)
+    # One piece for each group, and the end of the file.
+    assert len(pieces) == 10
+    assert min(map(len, pieces)) > 0
+    assert sorted(row["phash"] for row in file.read().to_pylist()) == [
+        f"{1000 + number:016x}" for number in range(60)
+    ]
+
+
+def test_without_the_extra_the_answer_says_what_to_install(site, wait, tmp_path):
+    # As the import system sees a module that is not there.
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['pyarrow'] = None")
+    lacking = site.start_web(wait, PYTHONPATH=str(tmp_path))
+
+    answer = lacking.get("/v1/clusters.parquet")
+
+    assert (answer.status, answer.json()["type"]) == (501, "/problems/no-parquet")
+    assert "lookalike[parquet]" in answer.json()["detail"]
+    assert "Parquet" not in lacking.get("/clusters").text
+    assert "JSON lines" in lacking.get("/clusters").text
