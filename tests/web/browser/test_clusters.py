@@ -14,7 +14,7 @@ CAT = "b15fe6465121175e"
 def test_clusters_are_sorted_filtered_and_taken_away(page):
     page.goto("/clusters")
     page.get_by_label("Sort by").select_option("growth")
-    page.get_by_label("At least").fill("3")
+    page.get_by_label("Images, at least").fill("3")
     page.get_by_label("Last seen from").fill("2020-01-01")
     page.get_by_label("Source").fill("tipline")
     page.get_by_role("button", name="Apply").click()
