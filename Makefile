@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
+# Tests mostly wait for processes, so there are more at a time than cores; those of one file share what they start.
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile
+FLOOR ?= redis-server
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -39,7 +42,13 @@ demo: $(RUN_STAMP) ## Send the demo images through the real service on an embedd
 
 .PHONY: test
 test: $(DEV_STAMP) ## Run the whole suite; it starts what it needs itself
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
+
+.PHONY: test-floor
+test-floor: $(DEV_STAMP) ## Run the tests that need a server on an installed Redis: 7.0 is the oldest that will do
+	@command -v $(FLOOR) || { echo "test-floor: install redis-server, or say FLOOR=/path/to/redis-server" >&2; exit 1; }
+	@$(FLOOR) --version
+	@LOOKALIKE_SERVER_BINARY=$(FLOOR) $(PYTEST) tests/contract tests/integration tests/faults tests/e2e tests/web
 
 .PHONY: bench
 bench: $(BENCH_STAMP) ## Run the short forms of the benchmarks: a few minutes
@@ -60,6 +69,13 @@ lint: $(DEV_STAMP) ## Check format, lint, types and import contracts
 
 .PHONY: check
 check: lint test demo ## The one definition of green
+
+.PHONY: check-all
+check-all: check test-floor ## The same, and the oldest server that is supported
+
+.PHONY: man
+man: $(DEV_STAMP) ## Write the manual pages from the help of each command
+	@$(BIN)/python -m worker.manual docs/man
 
 .PHONY: lock
 lock: $(DEV_STAMP) ## Resolve the dependencies again and write the lock files

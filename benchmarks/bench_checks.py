@@ -184,7 +184,7 @@ def enqueue(bench: "Bench", lines: float) -> None:
         began = time.monotonic()
         with (bench.home / "enqueue.log").open("wb") as log:
             process = psutil.Popen(
-                [sys.executable, "-m", "worker.cli", "enqueue", "--max-waiting", str(10**9), str(listed)],
+                [sys.executable, "-m", "worker", "enqueue", "--max-waiting", str(10**9), str(listed)],
                 env=environment,
                 stdout=log,
                 stderr=log,

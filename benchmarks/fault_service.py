@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Self
 
 import redis
+from role_server import RoleServer, credentials
 from tcp_proxy import TcpProxy
 
-from worker.embedded import EmbeddedServer
 from worker.image_server import ImageServer
 
 ARCHIVE = "faults"
@@ -64,6 +64,11 @@ class Sender:
                 self.accepted += batch
         return not self._given
 
+    @property
+    def pid(self) -> int:
+        """The process that sends now."""
+        return self._process.pid
+
     def close(self) -> None:
         """End the process."""
         self._process.kill()
@@ -102,17 +107,20 @@ class Service:
         self.lease_s = lease_s
         self.folder = home / "images"
         self.folder.mkdir()
+        self.refusals: list[str] = []
+        """What servers that were killed meanwhile had refused to their users: the log of a server dies with it."""
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         enter = self._stack.enter_context
-        self.server = enter(EmbeddedServer(self.home / "data", config=SERVER))
+        self.server = enter(RoleServer(self.home / "data", config=SERVER))
         self.images = enter(ImageServer(self.folder))
         self.proxy = enter(TcpProxy(self.server.socket))
         self.client = redis.Redis(unix_socket_path=str(self.server.socket), socket_timeout=10)
         self.workers = [self._start_worker(at) for at in range(WORKERS)]
         self.senders = [
-            Sender(self.proxy.url(), lane, self.home / "sender.log") for lane in ("live", "backlog")
+            Sender(self.proxy.url(user=credentials("producer")), lane, self.home / "sender.log")
+            for lane in ("live", "backlog")
         ]
         return self
 
@@ -127,8 +135,8 @@ class Service:
 
     def _start_worker(self, at: int) -> subprocess.Popen[bytes]:
         settings = {
-            "LOOKALIKE_REDIS_URL": self.proxy.url(),
-            "LOOKALIKE_BROKER_URL": self.proxy.url(1),
+            "LOOKALIKE_REDIS_URL": self.proxy.url(user=credentials("worker")),
+            "LOOKALIKE_BROKER_URL": self.proxy.url(1, user=credentials("worker")),
             "LOOKALIKE_ARCHIVE": ARCHIVE,
             "LOOKALIKE_STATE_DIR": str(self.home / "state"),
             "LOOKALIKE_CACHE_DIR": str(self.home / "cache"),
@@ -138,7 +146,7 @@ class Service:
         }
         with (self.home / f"worker-{at}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "worker.cli", "worker", "--concurrency", str(CHILDREN)],
+                [sys.executable, "-m", "worker", "worker", "--concurrency", str(CHILDREN)],
                 env={**os.environ, **settings},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -224,6 +232,7 @@ class Service:
 
     def restart_server(self, away_s: float) -> None:
         """SIGKILL of the server; it comes back after `away_s` with what it had acknowledged."""
+        self.refusals += self.server.refusals()
         self.client.close()
         self.server.kill()
         time.sleep(away_s)

@@ -1,6 +1,7 @@
 """Time one query in archives of growing size, this index beside its peers, results compared with a plain scan.
 
     python benchmarks/search.py --sizes 1e5,1e6,1e7 --population random,real --json > search.jsonl
+    python benchmarks/search.py --table < search.jsonl
     python benchmarks/search.py --plot docs/search.svg < search.jsonl
 
 In one process, one thread each. The engines take turns, a few queries each, so that a slow minute of the machine
@@ -22,6 +23,7 @@ from archive_log import ArchiveLog, count_mapped_bytes, mapped_runs, wait_comple
 from engines import MAX_DISTANCE, PEERS, Bulk, Hashes
 from numpy.typing import NDArray
 from populations import POPULATIONS, make_population, make_queries
+from search_table import tabulate
 
 from worker.indexing.sorted_run import RunArrays
 from worker.replica import Replica
@@ -53,7 +55,13 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
     parser.add_argument("--plot", type=Path, help="draw the lines on standard input into this file, and end")
+    parser.add_argument(
+        "--table", action="store_true", help="write the lines on standard input as tables, and end"
+    )
     arguments = parser.parse_args()
+    if arguments.table:
+        print(tabulate([json.loads(line) for line in sys.stdin]))
+        return
     if arguments.plot:
         from search_plot import draw  # noqa: PLC0415  # matplotlib is wanted for this alone
 

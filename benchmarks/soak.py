@@ -4,7 +4,8 @@
 
 Two workers with two children each. Live images, a backlog, the same images again, hosts that refuse, missing images and
 broken ones, entries that break the contract; a child is killed each minute. Children are replaced after 2,000 images.
-Memory is the sum of what each process has for itself (Pss); its slope is fitted over the second half of the run.
+Each figure is told at the beginning, in the middle and at the end, with its growth a minute over the second half.
+Keys are told by kind: those of the archive grow with the images in it.
 """
 
 import argparse
@@ -14,6 +15,8 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,6 +25,7 @@ from fault_service import LANES, PREFIX, WORKERS, Service
 
 IMAGES = 400
 SAMPLE_EVERY_S = 5.0
+COUNT_EVERY_S = 60.0
 KILL_EVERY_S = 60.0
 BATCH = 40
 MOST_OUTSTANDING = 400
@@ -36,21 +40,26 @@ SETTINGS = {
 
 @dataclass
 class Sample:
-    """What there is at one moment."""
+    """What there is at one moment. Memory is what a process has for itself (Pss), one figure a process."""
 
     at_s: float
     images: int
-    memory_mb: float
+    parents_mb: list[float]
+    children_mb: list[float]
+    producers_mb: list[float]
     server_mb: float
-    keys: int
     consumers: int
     connections: int
     outstanding: int
 
+    @property
+    def memory_mb(self) -> float:
+        """All workers' processes together."""
+        return round(sum(self.parents_mb + self.children_mb), 1)
+
 
 def take_sample(service: Service, started: float) -> Sample:
     """Look at the processes and at the server."""
-    pids = [worker.pid for worker in service.workers] + service.children()
     consumers = sum(
         len(service.client.xinfo_consumers(f"{PREFIX}images:{lane}", "workers"))
         for lane in LANES
@@ -59,21 +68,49 @@ def take_sample(service: Service, started: float) -> Sample:
     return Sample(
         at_s=round(time.monotonic() - started, 1),
         images=int(service.client.hget(f"{PREFIX}counters", "images") or 0),
-        memory_mb=round(sum(map(_private_kb, pids)) / 1024, 1),
+        parents_mb=[_private_mb(worker.pid) for worker in service.workers],
+        children_mb=[_private_mb(pid) for pid in service.children()],
+        producers_mb=[_private_mb(sender.pid) for sender in service.senders],
         server_mb=round(service.client.info("memory")["used_memory"] / 2**20, 1),
-        keys=service.client.dbsize(),
         consumers=consumers,
         connections=service.client.info("clients")["connected_clients"],
         outstanding=service.outstanding(),
     )
 
 
-def _private_kb(pid: int) -> int:
+def count_keys(service: Service) -> dict[str, int]:
+    """Count the keys by kind: those of the archive grow with it, all others must not."""
+    kinds = Counter(
+        key.decode().removeprefix(PREFIX).partition(":")[0] for key in service.client.scan_iter(count=5000)
+    )
+    grow = {kind: kinds.pop(kind, 0) for kind in ("ids", "image", "phash")}
+    return {**grow, "others": kinds.total()}
+
+
+def _private_mb(pid: int) -> float:
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+        return 0.0
+    kb = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+    return round(kb / 1024, 1)
+
+
+def _slope(samples: Sequence[Sample], values: Sequence[float]) -> float:
+    """Give the growth a minute over the second half."""
+    half = len(samples) // 2
+    minutes = [sample.at_s / 60 for sample in samples[half:]]
+    return round(statistics.linear_regression(minutes, values[half:]).slope, 3)
+
+
+def _level(samples: Sequence[Sample], values: Sequence[float]) -> dict[str, float]:
+    return {
+        "first": values[0],
+        "middle": values[len(values) // 2],
+        "last": values[-1],
+        "max": max(values),
+        "a_minute": _slope(samples, values),
+    }
 
 
 def send(service: Service, names: list[str], rng: random.Random, at: int) -> None:
@@ -99,12 +136,13 @@ def main() -> int:
     rng = random.Random(options.seed)
     home = Path(tempfile.mkdtemp(prefix="lookalike-soak-"))
     samples: list[Sample] = []
+    keys: list[dict[str, int]] = []
     with Service(home, lease_s=5, settings=SETTINGS) as service:
         names = list(make_corpus(service.folder, images=IMAGES, seed=options.seed))
         while len(service.children()) < 2 * WORKERS:
             time.sleep(0.1)
         started = time.monotonic()
-        killed_at = sampled_at = started
+        killed_at = sampled_at = counted_at = started
         rounds = kills = 0
         while (now := time.monotonic()) - started < options.minutes * 60:
             if service.outstanding() < MOST_OUTSTANDING and service.is_all_accepted():
@@ -116,24 +154,30 @@ def main() -> int:
             if now - sampled_at >= SAMPLE_EVERY_S:
                 samples.append(take_sample(service, started))
                 sampled_at = now
+            if now - counted_at >= COUNT_EVERY_S or not keys:
+                keys.append({"at_s": round(now - started), **count_keys(service)})
+                counted_at = now
             time.sleep(0.05)
         failures = int(service.client.xlen(f"{PREFIX}failures"))
+        refusals = service.server.refusals()
 
-    half = samples[len(samples) // 2 :]
-    slope = statistics.linear_regression([s.at_s / 60 for s in half], [s.memory_mb for s in half]).slope
-    memory = [sample.memory_mb for sample in samples]
     figures = {
         "minutes": options.minutes,
         "images": samples[-1].images,
         "kills": kills,
         "failures_kept": failures,
-        "memory_mb": {"first": memory[0], "last": memory[-1], "max": max(memory)},
-        "memory_mb_a_minute": round(slope, 2),
-        "consumers": {"max": max(s.consumers for s in samples), "last": samples[-1].consumers},
-        "connections": {"max": max(s.connections for s in samples), "last": samples[-1].connections},
-        "keys": samples[-1].keys,
-        "server_mb": samples[-1].server_mb,
-        "outstanding_max": max(s.outstanding for s in samples),
+        "refused_commands": len(refusals),
+        "memory_mb": {
+            "workers": _level(samples, [sample.memory_mb for sample in samples]),
+            "a_parent": _level(samples, [round(statistics.mean(s.parents_mb), 1) for s in samples]),
+            "a_child": _level(samples, [round(statistics.mean(s.children_mb or [0]), 1) for s in samples]),
+            "a_producer": _level(samples, [round(statistics.mean(s.producers_mb), 1) for s in samples]),
+            "server": _level(samples, [sample.server_mb for sample in samples]),
+        },
+        "consumers": _level(samples, [sample.consumers for sample in samples]),
+        "connections": _level(samples, [sample.connections for sample in samples]),
+        "keys": keys[:: max(1, len(keys) // 10)],
+        "outstanding_max": max(sample.outstanding for sample in samples),
     }
     (home / "samples.json").write_text(json.dumps([asdict(sample) for sample in samples]))
     if options.json:

@@ -24,9 +24,9 @@ class TcpProxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
 
-    def url(self, database: int = 0) -> str:
-        """Give the URL of one database behind the proxy."""
-        return f"redis://127.0.0.1:{self.port}/{database}"
+    def url(self, database: int = 0, *, user: str = "") -> str:
+        """Give the URL of one database behind the proxy; `user` ends with an @."""
+        return f"redis://{user}127.0.0.1:{self.port}/{database}"
 
     def cut(self) -> None:
         """Reset all connections, and each new one at once, until `heal`."""

@@ -101,7 +101,7 @@ def measure(port: int, paths: list[str], seconds: float) -> tuple[float, float]:
 
 def start(environment: dict[str, str], log: Path) -> tuple[subprocess.Popen[bytes], int]:
     """Start the page; give its process and its port."""
-    command = [sys.executable, "-P", "-m", "worker.cli", "web", "--port", "0"]
+    command = [sys.executable, "-P", "-m", "worker", "web", "--port", "0"]
     with log.open("wb") as output:
         process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=output, stderr=output)
     while not (found := re.search(r"http://127\.0\.0\.1:(\d+)/", log.read_text())):

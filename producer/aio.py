@@ -107,6 +107,9 @@ class AsyncProducer:
             if batch.note_replies(replies):
                 await asyncio.to_thread(self._waker.send)
             if batch.remaining:
+                if batch.met_replica:
+                    # As `Producer` does.
+                    await self.server.connection_pool.disconnect(inuse_connections=False)
                 await asyncio.sleep(batch.note_outage())
         return batch.waiting
 

@@ -32,6 +32,8 @@ class Batch:
         self.remaining = list(messages)
         self.waiting = 0
         """Entries in the lane when the last message was appended, those being worked on included."""
+        self.met_replica = False
+        """Whether the server was a read-only replica: the connection may lead to what was the primary before."""
         self._accepted: list[str] = []
         self._gives_up_at = time.monotonic() + patience_s
         self._pause_s = _FIRST_PAUSE_S
@@ -62,6 +64,7 @@ class Batch:
         problem: Exception | None = None
         for message, reply in zip(self.remaining, appended, strict=True):
             if isinstance(reply, Exception):
+                self.met_replica = isinstance(reply, errors.ReadOnlyError)
                 refused.append(message)
                 problem = reply
             else:
@@ -69,7 +72,7 @@ class Batch:
         self.remaining = refused
         if isinstance(waiting, int):
             self.waiting = waiting
-        if problem is not None and not _is_passing(problem):
+        if problem is not None and not is_passing(problem):
             raise self.refusal(problem)
         return has_taken_wake is True
 
@@ -102,5 +105,6 @@ class Batch:
         return kind(problem, accepted=self._accepted, not_accepted=len(self.remaining))
 
 
-def _is_passing(problem: Exception) -> bool:
+def is_passing(problem: Exception) -> bool:
+    """Say whether a refusal ends by itself."""
     return isinstance(problem, _PASSES) or str(problem).startswith(_PASSING)

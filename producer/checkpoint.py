@@ -2,31 +2,22 @@
 
 import json
 import os
+import secrets
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from producer.readers.rows import START, Position
 from producer.sources import Source
+from producer.steps import Counts, Step
 
-VERSION = 1
+VERSION = 2
 SYNC_EVERY_S = 1.0
 """The file outlives the process from the moment it is written, and a power cut after this time."""
 
 
 class CheckpointError(ValueError):
     """Raised when a checkpoint cannot be used: it is damaged, or tells of something else."""
-
-
-@dataclass
-class Counts:
-    """What became of what was read so far."""
-
-    accepted: int = 0
-    known: int = 0
-    """Left out, since the archive has them."""
-    bad: int = 0
-    """Rows that break the contract or cannot be read."""
 
 
 class Checkpoint:
@@ -39,6 +30,8 @@ class Checkpoint:
             CheckpointError: The file is damaged, or of another target.
         """
         self.counts = Counts()
+        self.run = secrets.token_hex(16)
+        self._number = 0
         self._path = path
         self._target = target
         self._sources: dict[str, tuple[Position, str]] = {}
@@ -57,14 +50,40 @@ class Checkpoint:
             raise CheckpointError(f"{source.name} is not the file that {self._path} tells of")
         return position
 
-    def save(self, source: Source, position: Position) -> None:
-        """Note that everything of `source` before `position` has been dealt with."""
-        if self._path is None or self._sources.get(_key(source), (START, ""))[0] == position:
+    def next_step(self, source: Source, position: Position, *, accepted: int) -> Step:
+        """Tell what holds once `accepted` more images are, and all of `source` before `position` dealt with."""
+        return Step(
+            self._number + bool(accepted),
+            _key(source),
+            position,
+            "" if self._path is None else source.fingerprint(position),
+            replace(self.counts, accepted=self.counts.accepted + accepted),
+        )
+
+    def catch_up(self, step: Step) -> None:
+        """Take over a step that the server took, and that an earlier process did not live to note."""
+        if step.number > self._number:
+            self._take(step)
+
+    def note(self, step: Step) -> None:
+        """Note that a step has been done."""
+        is_new = step.number != self._number or self._sources.get(step.source) != (
+            step.position,
+            step.fingerprint,
+        )
+        self._take(step)
+        if is_new:
+            self.save()
+
+    def save(self) -> None:
+        """Write the file, if one is kept; before the first batch too, since it names the run."""
+        if self._path is None:
             return
-        self._sources[_key(source)] = (position, source.fingerprint(position))
         state = {
             "version": VERSION,
             "target": self._target,
+            "run": self.run,
+            "number": self._number,
             "counts": asdict(self.counts),
             "sources": self._sources,
         }
@@ -77,11 +96,18 @@ class Checkpoint:
                 self._next_sync = time.monotonic() + SYNC_EVERY_S
         written.replace(self._path)
 
+    def _take(self, step: Step) -> None:
+        # In place: whoever tells a person of the run holds the same object.
+        self.counts.__dict__.update(asdict(step.counts))
+        self._number = step.number
+        self._sources[step.source] = (step.position, step.fingerprint)
+
     def _load(self, path: Path) -> None:
         try:
             state = json.loads(path.read_text())
             version, target = state["version"], state["target"]
             if version == VERSION:
+                self.run, self._number = state["run"], state["number"]
                 self.counts = Counts(**state["counts"])
                 self._sources = {
                     key: (Position(*place), mark) for key, (place, mark) in state["sources"].items()

@@ -14,7 +14,7 @@ from producer.urls import check_url
 
 EXAMPLES = """\b
 Examples:
-  lookalike enqueue urls.txt posts.jsonl backlog.csv.gz
+  lookalike enqueue urls.txt posts.jsonl backlog.csv.gz tweets.parquet
   scraper | lookalike enqueue --lane live -
   lookalike enqueue names.txt --base-url https://bucket.example.org/
   lookalike enqueue ./images
@@ -33,7 +33,7 @@ _path = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command(name="enqueue", epilog=EXAMPLES, context_settings={"max_content_width": 110})
-@click.argument("names", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("names", nargs=-1, required=True, metavar="SOURCE...", type=click.Path())
 @click.option(
     "--lane",
     type=click.Choice(OPEN_LANES),
@@ -77,9 +77,9 @@ def enqueue(**given: Any) -> None:  # noqa: ANN401 - click has checked them
     """Put images on the queue: from files, from a pipe (-) or from folders.
 
     Text has a URL a line; CSV and TSV have a header, JSON lines an object a line, with the fields url, id,
-    source, scraped_at, page_url and meta; all may be packed as .gz, .bz2 or .zst. A folder stands for the
-    images in it, which workers read where LOOKALIKE_FILE_ROOTS allows it. Bad lines are told with file and
-    line, and don't end the run.
+    source, scraped_at, page_url and meta; all may be packed as .gz, .bz2 or .zst. Of Parquet files the
+    columns of these names are read; they need pyarrow. A folder stands for the images in it, which workers
+    read where LOOKALIKE_FILE_ROOTS allows it. Bad lines are told with file and line, and don't end the run.
 
     The server is LOOKALIKE_REDIS_URL, else that of `lookalike up` in this folder, else
     redis://localhost:6379/0; the archive is LOOKALIKE_ARCHIVE.

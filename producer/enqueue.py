@@ -16,45 +16,12 @@ from producer.pace import Pace
 from producer.queue import BATCH
 from producer.readers.rows import Position, Row
 from producer.rejects import Rejects
+from producer.sinks import Sink
 from producer.sources import Source
+from producer.steps import Step
 
 LOOK_AGAIN_S = 0.5
 """Seconds between looks at a lane that is too long."""
-
-
-class Sink(Protocol):
-    """Where messages go: a `Producer`, or nowhere in a dry run."""
-
-    def append(self, messages: Sequence[ImageMessage], *, lane: OpenLane) -> int:
-        """Append messages and give the length of the lane."""
-
-    def count_waiting(self, lane: OpenLane) -> int:
-        """Count the entries of a lane."""
-
-    def drop_known(self, messages: Sequence[ImageMessage]) -> list[ImageMessage]:
-        """Give those that the archive does not have."""
-
-
-class DryRun:
-    """Keeps the first messages to show them, and sends none."""
-
-    SHOWN = 3
-
-    def __init__(self) -> None:
-        self.first: list[ImageMessage] = []
-
-    def append(self, messages: Sequence[ImageMessage], *, lane: OpenLane) -> int:  # noqa: ARG002 - as a Sink
-        """Keep the first ones."""
-        self.first += messages[: self.SHOWN - len(self.first)]
-        return 0
-
-    def count_waiting(self, lane: OpenLane) -> int:  # noqa: ARG002 - as a Sink
-        """Ask nobody."""
-        return 0
-
-    def drop_known(self, messages: Sequence[ImageMessage]) -> list[ImageMessage]:
-        """Ask nobody."""
-        return list(messages)
 
 
 class Reporter(Protocol):
@@ -113,8 +80,10 @@ class Run:
 
         Raises:
             NotAcceptedError: The server is away, full, or refuses.
+            OtherRunError: Another process sends with the same checkpoint.
             CheckpointError: A file is not the one that the checkpoint tells of.
         """
+        self._checkpoint.save()
         self._hold_back(self._sink.count_waiting(self._options.lane))
         for source in sources:
             if self._left > 0:
@@ -123,7 +92,7 @@ class Run:
     def _send_source(self, source: Source) -> None:
         position = self._checkpoint.position(source)
         rows = source.rows(
-            after=position, as_names=bool(self._mapping.base_url), check_header=self._mapping.check_columns
+            after=position, as_names=bool(self._mapping.base_url), choose_columns=self._mapping.choose_columns
         )
         for row in rows:
             if row is None:
@@ -161,22 +130,20 @@ class Run:
             counts.known += len(batch) - len(unknown)
             batch = unknown
         self._pace.wait(len(batch))
+        self._rejects.flush()  # first: a batch that is accepted is not read again
         with hold_interrupt():  # what is accepted is also counted and noted
-            waiting = self._append(batch) if batch else 0
-            self._rejects.flush()
-            self._checkpoint.save(source, position)
+            step = self._checkpoint.next_step(source, position, accepted=len(batch))
+            waiting = self._append(batch, step) if batch else 0
+            self._checkpoint.note(step)
         self._reporter.advance(source)
         self._hold_back(waiting)
 
-    def _append(self, batch: Sequence[ImageMessage]) -> int:
-        counts = self._checkpoint.counts
+    def _append(self, batch: Sequence[ImageMessage], step: Step) -> int:
         try:
-            waiting = self._sink.append(batch, lane=self._options.lane)
+            return self._sink.append(batch, lane=self._options.lane, step=step)
         except NotAcceptedError as error:
-            counts.accepted += len(error.accepted)
+            self._checkpoint.counts.accepted += len(error.accepted)
             raise
-        counts.accepted += len(batch)
-        return waiting
 
     def _hold_back(self, waiting: int) -> None:
         while waiting > self._options.max_waiting:

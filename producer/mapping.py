@@ -29,8 +29,12 @@ class FieldMapping:
     source: str | None = None
     """The `source` of messages without one."""
 
-    def check_columns(self, columns: Sequence[str]) -> None:
-        """Raise ValueError where a table with these columns has no URL, or more than the contract knows."""
+    def choose_columns(self, columns: Sequence[str]) -> list[str]:
+        """Give those of a table's columns that messages are made of.
+
+        Raises:
+            ValueError: There is none with a URL, there are two of a name, or one that the contract does not know.
+        """
         if not columns:
             raise ValueError("the file is empty; a table begins with the names of its columns")
         if not any(name in columns for name in self._url_names):
@@ -43,6 +47,7 @@ class FieldMapping:
         if repeated:
             raise ValueError(f"two columns {repeated[0]!r}")
         self._check_unknown(columns)
+        return [name for name in columns if name in self._known]
 
     def messages(self, values: Mapping[str, Any]) -> list[ImageMessage]:
         """Make the messages of one row, one for each of its URLs; empty fields are as good as none.

@@ -56,6 +56,10 @@ class Names:
         """Name the stream of a lane: one entry, one image to look at."""
         return f"{self.prefix}images:{lane}"
 
+    def run(self, run: str) -> str:
+        """Name the string that holds the last step of a run with a checkpoint."""
+        return f"{self.prefix}run:{run}"
+
     def ids(self, image_id: str) -> str:
         """Name the hash that maps this id, among others, to its number."""
         digest = hashlib.sha1(image_id.encode(), usedforsecurity=False).hexdigest()

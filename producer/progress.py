@@ -9,6 +9,7 @@ from typing import Self, TextIO
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     Progress,
     SpinnerColumn,
     TextColumn,
@@ -16,8 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from producer.checkpoint import Counts
 from producer.sources import Source
+from producer.steps import Counts
 
 MAX_COMPLAINTS = 1000
 """Bad rows that are told one by one; more of them are counted."""
@@ -105,12 +106,23 @@ class BarTeller(Teller):
         self._before = counts.accepted
         self._sizes = {source: source.size_bytes for source in sources}
         total = sum(self._sizes.values()) if all(self._sizes.values()) else None
-        bar = (BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn()) if total else ()
+        left = TextColumn("left")
+        bar = (
+            (
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f} %"),
+                DownloadColumn(),
+                left,
+                TimeRemainingColumn(),
+            )
+            if total
+            else ()
+        )
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
-            *bar,
             TimeElapsedColumn(),
+            *bar,
             console=Console(file=stderr),
             transient=True,
         )

@@ -127,9 +127,7 @@ class Producer:
         batch = Batch(messages, patience_s=self._patience_s)
         while batch.remaining:
             try:
-                self._ask_memory()
-                if self._memory.is_full:
-                    raise batch.note_full()
+                self.check_memory(batch)
                 pipeline = self.server.pipeline(transaction=False)
                 batch.add_commands(pipeline, self.names, lane)
                 replies = pipeline.execute(raise_on_error=False)
@@ -139,8 +137,25 @@ class Producer:
             if batch.note_replies(replies):
                 self._waker.send()
             if batch.remaining:
+                if batch.met_replica:
+                    # The next connection finds the primary, where a name or a proxy leads to it by now.
+                    self.server.connection_pool.disconnect(inuse_connections=False)
                 time.sleep(batch.note_outage())
         return batch.waiting
+
+    def check_memory(self, batch: Batch) -> None:
+        """Ask the server once a second at most how full it is.
+
+        Raises:
+            ArchiveFullError: Too full to append `batch`.
+        """
+        if self._memory.is_due:
+            try:
+                self._memory.note_answer(self.server.info("memory"))
+            except ResponseError:
+                self._memory.note_forbidden()
+        if self._memory.is_full:
+            raise batch.note_full()
 
     def drop_known(self, messages: Sequence[ImageMessage]) -> list[ImageMessage]:
         """Give those whose ids the archive has not recorded, in one round trip.
@@ -175,13 +190,6 @@ class Producer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _ask_memory(self) -> None:
-        if self._memory.is_due:
-            try:
-                self._memory.note_answer(self.server.info("memory"))
-            except ResponseError:
-                self._memory.note_forbidden()
 
 
 def batches(messages: Iterable[Sendable]) -> Iterable[tuple[list[ImageMessage], InvalidMessageError | None]]:

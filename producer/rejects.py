@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from producer.readers.rows import Row
+from producer.readers.rows import Row, show_values
 
 
 class Rejects:
@@ -25,7 +25,7 @@ class Rejects:
                 "file": name,
                 "line": row.line,
                 "problem": problem,
-                "text": row.text.decode(errors="replace"),
+                "text": row.text.decode(errors="replace") or show_values(row.values or {}),
             }
             self._file.write(json.dumps(told, ensure_ascii=False) + "\n")
 

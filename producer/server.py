@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import redis
@@ -12,6 +12,13 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from producer.names import Names
+from producer.sentinels import (
+    SCHEME,
+    connect_by_sentinel,
+    connect_by_sentinel_async,
+    is_sentinel_url,
+    show_sentinels,
+)
 from producer.urls import default_broker_url, redact_url
 
 REDIS_URL = "LOOKALIKE_REDIS_URL"
@@ -23,8 +30,9 @@ DATA_FOLDER = "lookalike-data"
 
 DATA_SOCKET = "valkey.sock"
 DEFAULT_REDIS_URL = "redis://localhost:6379/0"
-SCHEMES = ("redis", "rediss", "unix")
+SCHEMES = ("redis", "rediss", "unix", SCHEME)
 TIMEOUT_S = 5.0
+_TIMEOUTS: dict[str, Any] = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
 
 
 class Server(NamedTuple):
@@ -66,7 +74,7 @@ def find_redis_url(environ: Mapping[str, str], cwd: Path) -> str:
     given = environ.get(REDIS_URL, "")
     if given:
         if urlsplit(given).scheme not in SCHEMES:
-            raise ValueError(f"{REDIS_URL} must begin with redis://, rediss:// or unix://")
+            raise ValueError(f"{REDIS_URL} must begin with redis://, rediss://, unix:// or {SCHEME}://")
         return given
     socket = cwd.absolute() / DATA_FOLDER / DATA_SOCKET
     return socket_url(socket) if socket.is_socket() else DEFAULT_REDIS_URL
@@ -79,6 +87,8 @@ def socket_url(socket: Path) -> str:
 
 def show_server(redis_url: str) -> str:
     """Show which server is meant, without user, password and options."""
+    if is_sentinel_url(redis_url):
+        return show_sentinels(redis_url)
     parts = urlsplit(redis_url)
     return parts.path if parts.scheme == "unix" else redact_url(redis_url)
 
@@ -89,16 +99,15 @@ def connect(redis_url: str) -> "redis.Redis":
     Raises:
         ValueError: `redis_url` cannot be read.
     """
-    return redis.Redis.from_url(
-        redis_url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0)
-    )
+    retry = Retry(NoBackoff(), 0)
+    if is_sentinel_url(redis_url):
+        return connect_by_sentinel(redis_url, **_TIMEOUTS, retry=retry)
+    return redis.Redis.from_url(redis_url, **_TIMEOUTS, retry=retry)
 
 
 def connect_async(redis_url: str) -> "redis.asyncio.Redis":
     """Give the same for asyncio."""
-    return redis.asyncio.Redis.from_url(
-        redis_url,
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
-        retry=AsyncRetry(NoBackoff(), 0),
-    )
+    retry = AsyncRetry(NoBackoff(), 0)
+    if is_sentinel_url(redis_url):
+        return connect_by_sentinel_async(redis_url, **_TIMEOUTS, retry=retry)
+    return redis.asyncio.Redis.from_url(redis_url, **_TIMEOUTS, retry=retry)

@@ -10,14 +10,16 @@ from pathlib import Path
 import click
 
 from producer.arguments import Arguments
-from producer.checkpoint import Checkpoint, CheckpointError, Counts
-from producer.enqueue import DryRun, Run, Sink
+from producer.checkpoint import Checkpoint, CheckpointError
+from producer.enqueue import Run
 from producer.errors import ArchiveFullError, NotAcceptedError, ServerRefusedError
+from producer.once import OtherRunError, StepProducer
 from producer.progress import make_teller
-from producer.queue import Producer
 from producer.rejects import Rejects
 from producer.server import find_server, show_server
+from producer.sinks import Direct, DryRun, Once, Sink
 from producer.sources import Source
+from producer.steps import Counts
 from producer.urls import redact_url
 
 PARTIAL = 3
@@ -40,7 +42,7 @@ def run(arguments: Arguments, sources: Sequence[Source]) -> int:
         checkpoint = Checkpoint(arguments.checkpoint, target=target)
         for source in sources:
             checkpoint.position(source)
-        producer = Producer(server.redis_url, server.archive, broker_url=server.broker_url)
+        producer = StepProducer(server.redis_url, server.archive, broker_url=server.broker_url)
     except ValueError as error:
         click.echo(f"lookalike enqueue: {error}", err=True)
         return CONFIGURATION
@@ -49,14 +51,16 @@ def run(arguments: Arguments, sources: Sequence[Source]) -> int:
         try:
             producer.count_waiting(arguments.lane, patience_s=FIRST_PATIENCE_S)
             producer.prepare()
-            _send(arguments, sources, producer, checkpoint)
+            _send(arguments, sources, _make_sink(arguments, producer, checkpoint), checkpoint)
             problem, status = "", PARTIAL if counts.bad else 0
         except NotAcceptedError as error:
             problem, status = f"{shown}: {error.problem}", _status(error)
         except KeyboardInterrupt:
             problem, status = "interrupted", INTERRUPTED
-        except (OSError, CheckpointError) as error:
-            problem, status = str(error), TEMPORARY if isinstance(error, OSError) else CONFIGURATION
+        except (OSError, OtherRunError) as error:
+            problem, status = str(error), TEMPORARY
+        except CheckpointError as error:
+            problem, status = str(error), CONFIGURATION
     if problem:
         done = f"; {counts.accepted:,} images are accepted" if counts.accepted else ""
         again = ", and the same command goes on from there" if done and arguments.checkpoint else ""
@@ -83,6 +87,15 @@ def run_dry(arguments: Arguments, sources: Sequence[Source]) -> int:
     elif not arguments.quiet:
         click.echo(f"{counts.accepted:,} images, bad lines: {counts.bad:,}; nothing was sent")
     return PARTIAL if counts.bad else 0
+
+
+def _make_sink(arguments: Arguments, producer: StepProducer, checkpoint: Checkpoint) -> Sink:
+    if arguments.checkpoint is None:
+        return Direct(producer)
+    last = producer.last_step(checkpoint.run)
+    if last is not None:
+        checkpoint.catch_up(last)
+    return Once(producer, run=checkpoint.run)
 
 
 def _send(arguments: Arguments, sources: Sequence[Source], sink: Sink, checkpoint: Checkpoint) -> None:

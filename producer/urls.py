@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from producer.sentinels import is_sentinel_url, next_database
+
 SCHEMES = ("http", "https", "file")
 WEB_SCHEMES = ("http", "https")
 MAX_URL_LENGTH = 8192
@@ -65,9 +67,11 @@ def _check_unusual_url(url: str, schemes: Sequence[str] = SCHEMES) -> None:
 def default_broker_url(redis_url: str) -> str:
     """Give kombu's URL of the database after that of `redis_url`, on the same server.
 
-    A unix socket (`unix:///path?db=0`) becomes kombu's `redis+socket:///path?virtual_host=1`. Raises ValueError
-    where the database is no number.
+    A unix socket (`unix:///path?db=0`) becomes kombu's `redis+socket:///path?virtual_host=1`; what names sentinels
+    keeps our form, see `kombu_broker`. Raises ValueError where the database is no number.
     """
+    if is_sentinel_url(redis_url):
+        return next_database(redis_url)
     parts = urlsplit(redis_url)
     options = dict(parse_qsl(parts.query))
     given = options.pop("db", None)

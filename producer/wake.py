@@ -11,6 +11,7 @@ from kombu.connection import Connection
 from kombu.exceptions import ChannelError
 
 from producer.names import DRAIN_TASK, WAKE_EXPIRES_S, WAKE_TTL_MS, Names
+from producer.sentinels import kombu_broker
 
 if TYPE_CHECKING:
     import redis
@@ -33,9 +34,11 @@ _log = logging.getLogger(__name__)
 
 def make_celery_app(broker_url: str, names: Names) -> Celery:
     """Make the Celery app that sends wake-ups: it neither becomes the current app nor keeps results."""
-    app = Celery("lookalike-producer", broker=broker_url, set_as_current=False)
+    url, options = kombu_broker(broker_url)
+    app = Celery("lookalike-producer", broker=url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],
+        broker_transport_options=options,
         task_default_queue=names.queue,
         task_ignore_result=True,
         task_serializer="json",

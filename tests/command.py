@@ -88,7 +88,7 @@ class Command:
 
     def line(self, *arguments: str) -> list[str]:
         """Give the arguments of the process."""
-        return [sys.executable, "-P", "-m", "worker.cli", *arguments]
+        return [sys.executable, "-P", "-m", "worker", *arguments]
 
 
 class Running:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from role_server import RoleServer
 
 from producer import Producer
 from producer.names import Lane
@@ -20,7 +21,7 @@ from tests.script_consumer import LEASE_S, Consumer
 from tests.soft_images import Images
 from tests.waiting import wait_until
 from worker.archive import KnownArchives, Recipe, open_archive
-from worker.embedded import IN_MEMORY, EmbeddedServer
+from worker.embedded import IN_MEMORY
 from worker.entries import Entry
 from worker.hashing import golden_hashes
 from worker.image_server import ImageServer
@@ -36,33 +37,37 @@ HOOKS = Path(__file__).parent / "faults" / "hooks"
 
 
 @pytest.fixture(scope="session")
-def _session_server() -> Iterator[EmbeddedServer]:
+def _session_server() -> Iterator[RoleServer]:
     home = Path(tempfile.mkdtemp(prefix="lookalike-test-"))
-    with EmbeddedServer(home, config=IN_MEMORY) as server:
+    with RoleServer(home, config=IN_MEMORY) as server:
         yield server
     shutil.rmtree(home)
 
 
 @pytest.fixture
-def server(_session_server: EmbeddedServer) -> EmbeddedServer:
-    """A running server without a key in any database."""
+def server(_session_server: RoleServer) -> Iterator[RoleServer]:
+    """A running server without a key in any database; fails a test in which it refused a role what it needs."""
     with connect(_session_server.url) as client:
         client.flushall()
-    return _session_server
+        client.acl_log_reset()
+    yield _session_server
+    assert _session_server.refusals() == []
 
 
 @pytest.fixture
-def own_server() -> Iterator[EmbeddedServer]:
+def own_server() -> Iterator[RoleServer]:
     """A server of this test alone, for tests that kill, restart or fill it; it keeps all that it acknowledged."""
     home = Path(tempfile.mkdtemp(prefix="lookalike-test-"))
     config = {"appendonly": "yes", "appendfsync": "always", "save": "", "maxmemory-policy": "noeviction"}
-    with EmbeddedServer(home, config=config) as server:
+    with RoleServer(home, config=config) as server:
         yield server
+        if server.is_running():
+            assert server.refusals() == []
     shutil.rmtree(home)
 
 
 @pytest.fixture
-def client(server: EmbeddedServer) -> Iterator[redis.Redis]:
+def client(server: RoleServer) -> Iterator[redis.Redis]:
     """A connection to the empty server."""
     with connect(server.url) as connection:
         yield connection
@@ -82,15 +87,16 @@ def uuid(client: redis.Redis, keys: Keyspace, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def scripts(client: redis.Redis, keys: Keyspace, uuid: str) -> Scripts:
-    """The scripts of a fresh archive."""
-    return Scripts(client, keys=keys, uuid=uuid)
+def scripts(server: RoleServer, keys: Keyspace, uuid: str) -> Iterator[Scripts]:
+    """The scripts of a fresh archive, with a worker's rights."""
+    with connect(server.url_as("worker")) as client:
+        yield Scripts(client, keys=keys, uuid=uuid)
 
 
 @pytest.fixture
-def producer(server: EmbeddedServer) -> Iterator[Producer]:
+def producer(server: RoleServer) -> Iterator[Producer]:
     """A producer for the archive that tests use."""
-    with Producer(server.url, ARCHIVE) as made:
+    with Producer(server.url_as("producer"), ARCHIVE) as made:
         yield made
 
 
@@ -104,7 +110,7 @@ def demo_images() -> Iterator[ImageServer]:
 class Service:
     """Workers on a server, and what one waits for."""
 
-    def __init__(self, server: EmbeddedServer, home: Path, stack: ExitStack) -> None:
+    def __init__(self, server: RoleServer, home: Path, stack: ExitStack) -> None:
         self.server = server
         self.home = home
         self.log = home / "worker.log"
@@ -116,7 +122,7 @@ class Service:
     def environment(self) -> dict[str, str]:
         """The settings of a worker and of a verb for this service."""
         return {
-            "LOOKALIKE_REDIS_URL": self.server.url,
+            "LOOKALIKE_REDIS_URL": self.server.url_as("worker"),
             "LOOKALIKE_BROKER_URL": "",
             "LOOKALIKE_ARCHIVE": ARCHIVE,
             "LOOKALIKE_STATE_DIR": str(self.home / "state"),
@@ -145,14 +151,14 @@ class Service:
 
 
 @pytest.fixture
-def service(server: EmbeddedServer, tmp_path: Path) -> Iterator[Service]:
+def service(server: RoleServer, tmp_path: Path) -> Iterator[Service]:
     """A service without a worker yet, on the empty server."""
     with ExitStack() as stack:
         yield Service(server, tmp_path, stack)
 
 
 @pytest.fixture
-def own_service(own_server: EmbeddedServer, tmp_path: Path) -> Iterator[Service]:
+def own_service(own_server: RoleServer, tmp_path: Path) -> Iterator[Service]:
     """A service without a worker yet, on a server that the test may kill."""
     with ExitStack() as stack:
         yield Service(own_server, tmp_path, stack)
@@ -163,10 +169,11 @@ def archive() -> Iterator[FilledArchive]:
     """An archive of the demo images for many tests, none of which changes it; its worker has ended."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lookalike-test-")))
-        server = stack.enter_context(EmbeddedServer(home / "data", config=IN_MEMORY))
+        server = stack.enter_context(RoleServer(home / "data", config=IN_MEMORY))
         filled = FilledArchive(server, home, stack)
         filled.fill(home / "worker.log")
         yield filled
+        assert server.refusals() == []
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from PIL import Image
+from role_server import RoleServer
 
 from producer import Producer
 from producer.server import connect
 from tests.command import Command
-from worker.embedded import EmbeddedServer
 from worker.image_server import ImageServer
 from worker.keyspace import Keyspace
 from worker.processes import start_worker, stop_process
@@ -22,9 +22,9 @@ PROCESSED_WITHIN_S = 60
 class FilledArchive:
     """An archive of the demo images, of two flat pictures, and of three images that failed."""
 
-    def __init__(self, server: EmbeddedServer, home: Path, stack: ExitStack) -> None:
+    def __init__(self, server: RoleServer, home: Path, stack: ExitStack) -> None:
         settings = {
-            "LOOKALIKE_REDIS_URL": server.url,
+            "LOOKALIKE_REDIS_URL": server.url_as("page"),
             "LOOKALIKE_ARCHIVE": "test",
             "LOOKALIKE_STATE_DIR": str(home / "state"),
             "LOOKALIKE_CACHE_DIR": str(home / "cache"),
@@ -47,9 +47,10 @@ class FilledArchive:
 
     def fill(self, log: Path) -> None:
         """Send everything and wait until a worker has done it; live images first, one after the other."""
-        process = start_worker(self.command.environment, concurrency=2, log=log)
+        rights = {"LOOKALIKE_REDIS_URL": self.server.url_as("worker")}
+        process = start_worker({**self.command.environment, **rights}, concurrency=2, log=log)
         try:
-            with Producer(self.server.url, "test") as producer:
+            with Producer(self.server.url_as("producer"), "test") as producer:
                 producer.send_many(
                     [*self.urls, *self.flat_urls, f"{self.missing_url}?token=secret", self.text_url]
                 )

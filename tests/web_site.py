@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
+from role_server import RoleServer
 
 from producer import Producer
 from producer.server import connect
-from worker.embedded import IN_MEMORY, EmbeddedServer
+from worker.embedded import IN_MEMORY
 from worker.image_server import ImageServer
 from worker.keyspace import Keyspace
 from worker.processes import start_worker, stop_process
@@ -50,7 +51,7 @@ class Web:
         self.log = log
         self._log_file = log.open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "worker.cli", "web", "--port", "0"],
+            [sys.executable, "-P", "-m", "worker", "web", "--port", "0"],
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=self._log_file,
@@ -95,13 +96,13 @@ class Site:
     def __init__(self, home: Path, stack: ExitStack) -> None:
         self.home = home
         self.stack = stack
-        self.server = stack.enter_context(EmbeddedServer(home / "data", config=IN_MEMORY))
+        self.server = stack.enter_context(RoleServer(home / "data", config=IN_MEMORY))
         self.images = stack.enter_context(ImageServer(DEMO_FOLDER))
         self.client = stack.enter_context(connect(self.server.url))
-        self.producer = stack.enter_context(Producer(self.server.url, ARCHIVE))
+        self.producer = stack.enter_context(Producer(self.server.url_as("producer"), ARCHIVE))
         self.keys = Keyspace(ARCHIVE)
         self.environment = {
-            "LOOKALIKE_REDIS_URL": self.server.url,
+            "LOOKALIKE_REDIS_URL": self.server.url_as("page"),
             "LOOKALIKE_BROKER_URL": "",
             "LOOKALIKE_ARCHIVE": ARCHIVE,
             "LOOKALIKE_STATE_DIR": str(home / "state"),
@@ -113,7 +114,8 @@ class Site:
         self.web: Web = None  # type: ignore[assignment]
 
     def start_worker(self) -> None:
-        worker = start_worker(self.environment, concurrency=1, log=self.home / "worker.log")
+        rights = {"LOOKALIKE_REDIS_URL": self.server.url_as("worker")}
+        worker = start_worker({**self.environment, **rights}, concurrency=1, log=self.home / "worker.log")
         self.stack.callback(stop_process, worker)
 
     def start_web(self, wait: Any, **settings: str) -> Web:

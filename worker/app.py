@@ -21,8 +21,9 @@ from redis.exceptions import RedisError
 
 from producer.names import DRAIN_TASK, Names
 from producer.queue import Producer
+from producer.sentinels import kombu_broker
 from producer.wake import send_wake_up, wake_up
-from worker.bridge import Bridge
+from worker.bridge import VISIBLE_AFTER_S, Bridge
 from worker.child import Child
 from worker.commands.session import find_settings
 from worker.errors import ArchiveMissingError, ConfigurationError
@@ -31,7 +32,7 @@ from worker.parent import Parent
 
 logger = logging.getLogger(__name__)
 
-_REPLACE_EVERY_S = 0.5
+_REPLACE_EVERY_S = 0.1
 _TRY_EVERY_S = 1.0
 _RETIRE_AFTER_S = 0.2
 _TELL_EVERY_S = 60.0
@@ -62,7 +63,7 @@ class SweeperStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has 
 
 
 class ReplaceStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
-    """Replaces dead children within half a second.
+    """Replaces dead children within a tenth of a second, and frees what they held in the same moment.
 
     Celery looks once, at the moment in which a child's files are closed, when its parent often cannot collect it yet;
     and then each five seconds.
@@ -76,6 +77,15 @@ class ReplaceStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has 
 
     def register_with_event_loop(self, worker: Any, hub: Any) -> None:  # noqa: ANN401 - Celery's have no types
         """Look in Celery's own loop, since nothing else may fork."""
+        pool = worker.pool._pool  # noqa: SLF001 - billiard's, which alone tells of a child that it has collected
+        collected = pool.on_process_down
+
+        def on_process_down(process: Any) -> None:  # noqa: ANN401 - as above
+            collected(process)
+            if _process.parent is not None:
+                _process.parent.sweep_now()
+
+        pool.on_process_down = on_process_down
         hub.call_repeatedly(_REPLACE_EVERY_S, worker.pool.maintain_pool)
 
 
@@ -92,8 +102,9 @@ class BridgeStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has n
             broker_url=app.settings.broker,
             patience_s=0,
         )
-        self._bridge = Bridge(app.connection_for_read(), producer)
-        self._bridge.start()
+        options = {"visibility_timeout": VISIBLE_AFTER_S}
+        _process.bridge = Bridge(app.connection_for_read(transport_options=options), producer)
+        _process.bridge.start()
 
     def terminate(self, worker: Any) -> None:  # noqa: ANN401 - as above
         """End like a stop."""
@@ -101,7 +112,7 @@ class BridgeStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has n
 
     def stop(self, _: Any) -> None:  # noqa: ANN401 - as above
         """End; what was not acknowledged goes back to its queue."""
-        self._bridge.stop()
+        _stop_bridge()
 
 
 class PatienceStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
@@ -129,6 +140,7 @@ class _Process:
     def __init__(self) -> None:
         self.parent: Parent | None = None
         self.child: Child | None = None
+        self.bridge: Bridge | None = None
         self.is_retired = False
         self.complained_at = float("-inf")
 
@@ -142,7 +154,8 @@ def _make_app() -> Celery:
         loaded = find_settings()
     except ConfigurationError as error:
         sys.exit(_refuse(error))
-    made = Celery("lookalike", broker=loaded.broker)
+    broker_url, transport_options = kombu_broker(loaded.broker)
+    made = Celery("lookalike", broker=broker_url)
     made.conf.update(
         accept_content=["json"],
         # What the broker refuses, for want of memory or as a replica, passes like an outage.
@@ -153,6 +166,7 @@ def _make_app() -> Celery:
             "socket_timeout": 10,
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
+            **transport_options,
         },
         result_backend=None,
         task_acks_late=False,
@@ -206,7 +220,12 @@ def _open_parent(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's w
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]  # Celery has no types
 def _begin_stop(**_: object) -> None:
     if _process.parent is not None:
-        _process.parent.begin_stop()
+        _process.parent.begin_stop(first=_stop_bridge)
+
+
+def _stop_bridge() -> None:
+    if _process.bridge is not None:
+        _process.bridge.stop()
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery has no types

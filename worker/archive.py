@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import redis
+from redis.sentinel import SentinelConnectionPool
 
 from worker.errors import ArchiveMissingError, ConfigurationError
 from worker.keyspace import Keyspace
@@ -67,8 +68,14 @@ class KnownArchives:
 
 
 def server_name(client: redis.Redis) -> str:
-    """Name the server of `client`: host, port and database, or socket and database; no secret."""
-    options = client.connection_pool.connection_kwargs
+    """Name the server of `client` by host and port, socket, or the service that sentinels watch; no secret."""
+    pool = client.connection_pool
+    options = pool.connection_kwargs
+    if isinstance(pool, SentinelConnectionPool):
+        # Whichever server is the primary: its sentinels stay.
+        asked = [sentinel.connection_pool.connection_kwargs for sentinel in pool.sentinel_manager.sentinels]
+        hosts = ",".join(sorted(f"{one['host']}:{one['port']}" for one in asked))
+        return f"{hosts}/{pool.service_name}/{options.get('db') or 0}"
     where = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
     return f"{where}/{options.get('db') or 0}"
 

@@ -23,6 +23,12 @@ logger = logging.getLogger(__name__)
 
 PREFETCH = 100
 TRY_AGAIN_AFTER_S = 1.0
+VISIBLE_AFTER_S = 60
+"""Seconds after which kombu hands on what a killed worker had taken and not acknowledged; an hour by default.
+
+It may be short: a task takes a millisecond, and one that waits for a full server longer than this is only repeated.
+"""
+
 LOOK_EVERY_S = 0.2
 """How soon a stop is noticed."""
 

@@ -5,6 +5,9 @@ from difflib import get_close_matches
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
+
+from worker.loading import INTERRUPTED, raise_at_interrupt
 
 VERBS = {
     "demo": ("worker.commands.demo", "Send images through the real service and watch the alerts."),
@@ -21,13 +24,9 @@ VERBS = {
     "archive": ("worker.commands.archive", "Show the archive; accept a new one."),
     "config": ("worker.commands.config", "Show every setting, and where it comes from."),
     "check": ("worker.commands.check", "Count what must agree in the archive."),
+    "completion": ("worker.commands.completion", "Let the shell complete verbs, options and files."),
 }
 """Each verb: the module that has a command of this name, and what it does."""
-
-
-UNAVAILABLE = 69
-FULL = 75
-INTERRUPTED = 130
 
 
 class Verbs(click.Group):
@@ -37,8 +36,25 @@ class Verbs(click.Group):
         """List the verbs in the order in which one meets them."""
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a verb without loading any of them, or an option."""
+        verbs = [
+            CompletionItem(name, help=told)
+            for name, (_, told) in VERBS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load one verb."""
+        try:
+            return self._load(ctx, cmd_name)
+        except click.ClickException:
+            if ctx.resilient_parsing:
+                return None  # a shell that completes a line wants no complaint
+            raise
+
+    def _load(self, ctx: click.Context, cmd_name: str) -> click.Command:
         if cmd_name not in VERBS:
             close = get_close_matches(cmd_name, VERBS, n=1)
             hint = f": did you mean `lookalike {close[0]}`?" if close else ""
@@ -51,6 +67,7 @@ class Verbs(click.Group):
             raise click.ClickException(
                 f"`{cmd_name}` needs {error.name}: install lookalike[worker,web,embedded]"
             ) from None
+        raise_at_interrupt()
         command: click.Command = getattr(module, cmd_name)
         return command
 
@@ -82,14 +99,7 @@ def main() -> None:
         sys.exit(INTERRUPTED)
 
 
-def _run() -> int:  # noqa: PLR0911 - one for each way in which a verb ends
-    # Imported here: redis-py costs 60 ms, and errors are the same for every verb.
-    from redis.exceptions import ConnectionError as RedisConnectionError  # noqa: PLC0415
-    from redis.exceptions import OutOfMemoryError, RedisError  # noqa: PLC0415
-    from redis.exceptions import TimeoutError as RedisTimeoutError  # noqa: PLC0415
-
-    from worker.errors import ServiceError  # noqa: PLC0415
-
+def _run() -> int:
     try:
         status = lookalike(prog_name="lookalike", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
@@ -97,22 +107,16 @@ def _run() -> int:  # noqa: PLR0911 - one for each way in which a verb ends
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except ServiceError as error:
-        return _tell(str(error), error.exit_status)
-    except OutOfMemoryError:
-        return _tell(
-            "the server is at its maxmemory: give it more, or wait until the workers made room", FULL
-        )
-    except (RedisConnectionError, RedisTimeoutError) as error:
-        return _tell(f"the server went away: {error}", UNAVAILABLE)
-    except RedisError as error:
-        return _tell(f"the server refuses: {error}", UNAVAILABLE)
+    except Exception as error:
+        # Loaded here: redis-py costs 60 ms, and most runs end without an error.
+        from worker.outcomes import explain  # noqa: PLC0415
+
+        outcome = explain(error)
+        if outcome is None:
+            raise
+        click.echo(f"lookalike: {outcome.problem}", err=True)
+        return outcome.status
     return status if isinstance(status, int) else 0
-
-
-def _tell(problem: str, status: int) -> int:
-    click.echo(f"lookalike: {problem}", err=True)
-    return status
 
 
 if __name__ == "__main__":

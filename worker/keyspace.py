@@ -35,6 +35,7 @@ KEYS = {
     "rate:v1:gcra:<host>": "string",
     "archive": "hash",
     "request:<SHA-256 of a key>": "string",
+    "run:<32 hex>": "string",
 }
 """Each key without the archive's prefix, and its type."""
 

@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 RECONNECT_S = 1.0
 TELL_EVERY_S = 60.0
+LOOK_EVERY_S = 0.05
 STOP_WITHIN_S = 2.0
 """Seconds after which a stop takes no more account of a decoder that hangs, or of a server that does not answer."""
 
@@ -94,18 +95,27 @@ class Parent:
         )
         self._sweeper.start()
 
+    def sweep_now(self) -> None:
+        """Do not wait for the next second: a child has died, and others may go on with what it held."""
+        if self._sweeper is not None:
+            self._sweeper.sweep_now()
+
     def is_stopping(self) -> bool:
         """Tell whether the worker stops; cheap, and true in every child at the same moment."""
         return self._stop_byte[0] != 0
 
-    def begin_stop(self) -> None:
-        """Tell the children to give back what they hold; a second signal ends everything at once."""
+    def begin_stop(self, *, first: Callable[[], object]) -> None:
+        """Tell the children to give back what they hold, and end when they have and `first` has been called.
+
+        A second signal ends everything at once.
+        """
         self._stop_byte[0] = 1
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end_at_once)
         deadline = threading.Timer(STOP_WITHIN_S, self._end_in_time)
         deadline.daemon = True
         deadline.start()
+        threading.Thread(target=self._end_soon, args=(first,), name="stop", daemon=True).start()
 
     def close(self) -> None:
         """Stop sweeping and let go of the lock: the children have ended."""
@@ -114,9 +124,18 @@ class Parent:
         self.lock.close()
         self.client.close()
 
+    def _end_soon(self, first: Callable[[], object]) -> None:
+        # Celery takes seconds to close connections and pools, which need no closing.
+        first()
+        while self._count_draining():
+            time.sleep(LOOK_EVERY_S)
+        self._end(0)
+
+    def _count_draining(self) -> int:
+        return count_draining(self._settings.state_dir, uuid=self.uuid, parent=self.lock.name)
+
     def _end_in_time(self) -> None:
-        # Celery takes its time to close connections and pools, which need no closing.
-        draining = count_draining(self._settings.state_dir, uuid=self.uuid, parent=self.lock.name)
+        draining = self._count_draining()
         if draining:
             logger.warning("%d children did not stop in time: their images are left to their lease", draining)
         self._end(128 + signal.SIGTERM if draining else 0)

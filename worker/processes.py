@@ -43,7 +43,7 @@ def _start(
     try:
         return subprocess.Popen(  # noqa: S603 - ourselves
             # -P: what lies in the current folder is no module of ours.
-            [sys.executable, "-P", "-m", "worker.cli", *arguments, "--with-starter", str(os.getpid())],
+            [sys.executable, "-P", "-m", "worker", *arguments, "--with-starter", str(os.getpid())],
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from producer.names import Names
+from producer.sentinels import is_sentinel_url, parse_sentinel_url
 from producer.urls import default_broker_url
 from worker.errors import ConfigurationError
 
@@ -32,7 +33,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     redis_url: SecretStr = Field(
-        SecretStr("redis://localhost:6379/0"), description="The server that holds streams and archive"
+        SecretStr("redis://localhost:6379/0"),
+        description="The server that holds streams and archive, or its sentinels",
     )
     broker_url: SecretStr | None = Field(
         None, description="Celery's broker for wake-ups; by default the same server, next database number"
@@ -45,6 +47,11 @@ class Settings(BaseSettings):
     cache_dir: Path = Field(
         default_factory=_default_cache_dir,
         description="Folder of the index's files, shared by all workers of a machine",
+    )
+
+    server_binary: Path | None = Field(
+        None,
+        description="Program of the server that `up` and `demo` start; by default the packaged or an installed one",
     )
 
     concurrency: int = Field(2, ge=1, le=256, description="Child processes of a worker")
@@ -177,7 +184,7 @@ class Settings(BaseSettings):
     @classmethod
     def _check_redis_url(cls, value: SecretStr) -> SecretStr:
         try:
-            _ = urlsplit(value.get_secret_value()).port
+            own_servers(value.get_secret_value())
             default_broker_url(value.get_secret_value())
         except ValueError:
             raise ValueError("cannot be read: use redis://[user:password@]host:port/number") from None
@@ -199,9 +206,16 @@ class Settings(BaseSettings):
 
 def own_endpoints(settings: Settings) -> tuple[tuple[str, int], ...]:
     """Give host and port of the service's own servers, which no image may name."""
-    urls = (settings.redis_url.get_secret_value(), settings.broker)
-    parts = [urlsplit(url) for url in urls if urlsplit(url).hostname]
-    return tuple(dict.fromkeys((str(part.hostname), part.port or 6379) for part in parts))
+    servers = own_servers(settings.redis_url.get_secret_value()) + own_servers(settings.broker)
+    return tuple(dict.fromkeys(servers))
+
+
+def own_servers(url: str) -> tuple[tuple[str, int], ...]:
+    """Give host and port of the servers that a URL names: none for a unix socket. Raises ValueError."""
+    if is_sentinel_url(url):
+        return parse_sentinel_url(url).sentinels
+    parts = urlsplit(url)
+    return ((parts.hostname, parts.port or 6379),) if parts.hostname else ()
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -74,6 +74,7 @@ class Sweeper:
         self._concurrency = concurrency
         self._complained: str | None = None
         self._stop = threading.Event()
+        self._due = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -84,8 +85,13 @@ class Sweeper:
     def stop(self) -> None:
         """End the thread after the sweep under way; the worker is forgotten."""
         self._stop.set()
+        self._due.set()
         if self._thread is not None:
             self._thread.join(timeout=2)
+
+    def sweep_now(self) -> None:
+        """Let the thread sweep at once."""
+        self._due.set()
 
     def sweep(self) -> None:
         """Do one sweep."""
@@ -132,7 +138,11 @@ class Sweeper:
         )
 
     def _run(self) -> None:
-        while not self._stop.wait(EVERY_S):
+        while not self._stop.is_set():
+            self._due.wait(EVERY_S)
+            self._due.clear()
+            if self._stop.is_set():
+                return
             try:
                 self.sweep()
             except (RedisError, OSError, ArchiveMissingError) as error:

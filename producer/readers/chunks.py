@@ -19,6 +19,12 @@ class BrokenFileError(ValueError):
     """Raised when a file ends or cannot be read in its middle."""
 
 
+def check_unpacking(suffix: str) -> None:
+    """Raise ValueError with the remedy where a file of this suffix cannot be unpacked here."""
+    if suffix == ".zst":
+        _load_zstd()
+
+
 def unpack(raw: BinaryIO, suffix: str) -> IO[bytes]:
     """Open a file that is packed as its suffix says: .gz, .bz2 or .zst; others are given as they are.
 
@@ -58,7 +64,7 @@ def _load_zstd() -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError:
-        raise ValueError("a .zst file needs the package backports.zstd: pip install backports.zstd") from None
+        raise ValueError("a .zst file needs backports.zstd: pip install 'lookalike[zst]'") from None
 
 
 def _zstd_errors() -> tuple[type[Exception], ...]:

@@ -24,7 +24,7 @@ def test_a_filled_archive_agrees_with_itself(archive):
 
 @pytest.fixture
 def command(server, tmp_path):
-    return Command(tmp_path, {"LOOKALIKE_REDIS_URL": server.url, "LOOKALIKE_ARCHIVE": "test"})
+    return Command(tmp_path, {"LOOKALIKE_REDIS_URL": server.url_as("page"), "LOOKALIKE_ARCHIVE": "test"})
 
 
 def test_a_damaged_archive_is_told_with_what_to_do(command, consumer, send, client, keys):

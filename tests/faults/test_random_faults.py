@@ -18,7 +18,15 @@ def test_random_faults_lose_nothing_and_double_nothing():
     )
 
     figures = json.loads(run.stdout) if run.stdout else run.stderr
-    broken = ("lost", "missing_matches", "doubled_alerts", "doubled_pairs", "wrongly_failed", "wrong_hashes")
+    broken = (
+        "lost",
+        "missing_matches",
+        "doubled_alerts",
+        "doubled_pairs",
+        "wrongly_failed",
+        "wrong_hashes",
+        "refused_commands",
+    )
     assert run.returncode == 0, figures
     assert {name: figures[name] for name in broken} == dict.fromkeys(broken, 0)
     assert figures["recorded"] == figures["accepted"] == 200

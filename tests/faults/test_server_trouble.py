@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fault_checker import check
+from role_server import RoleServer, credentials
 from tcp_proxy import TcpProxy
 
 from producer import Producer
@@ -16,7 +17,6 @@ from producer.server import connect
 from tests.observing import alerts, children, failures
 from tests.soft_images import draw, encode
 from tests.waiting import wait_until
-from worker.embedded import EmbeddedServer
 
 DURABLE = {"appendonly": "yes", "appendfsync": "always", "save": "", "maxmemory-policy": "noeviction"}
 
@@ -28,7 +28,12 @@ def proxy(service):
 
 
 def _behind(proxy) -> dict[str, str]:
-    return {"LOOKALIKE_REDIS_URL": proxy.url(), "LOOKALIKE_BROKER_URL": proxy.url(1), "LOOKALIKE_LEASE": "3"}
+    worker = credentials("worker")
+    return {
+        "LOOKALIKE_REDIS_URL": proxy.url(user=worker),
+        "LOOKALIKE_BROKER_URL": proxy.url(1, user=worker),
+        "LOOKALIKE_LEASE": "3",
+    }
 
 
 def _cpu_s(worker) -> float:
@@ -96,8 +101,8 @@ def test_a_server_that_refuses_is_waited_for_without_a_busy_loop(service, images
     refuse, allow, told = {
         "read-only": (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE"), "ReadOnlyError"),
         "password": (
-            ("CONFIG", "SET", "requirepass", "other"),
-            ("CONFIG", "SET", "requirepass", ""),
+            ("ACL", "SETUSER", "worker", "resetpass", ">other"),
+            ("ACL", "SETUSER", "worker", f">{credentials('worker')[7:-1]}"),
             "AuthenticationError",
         ),
     }[trouble]
@@ -115,10 +120,12 @@ def test_a_server_that_refuses_is_waited_for_without_a_busy_loop(service, images
     wait_until(lambda: time.monotonic() - began > 4, what="some seconds of trouble")
     used = (_cpu_s(worker) - cpu) / (time.monotonic() - began)
     service.client.execute_command(*allow)
+    refused = service.server.refusals()
     producer.send_many(images.add(f"{at}.png", encode(draw(at))) for at in range(20, 40))
     counts = service.wait_done(images=40, timeout_s=38)
 
     assert used < 0.5
+    assert all(": auth " in line for line in refused), refused
     assert (counts["images"], counts["failures"]) == (40, 0)
     assert worker.poll() is None
     assert _log(service).count(told) < 20
@@ -127,11 +134,12 @@ def test_a_server_that_refuses_is_waited_for_without_a_busy_loop(service, images
 def test_a_server_that_loads_for_seconds_is_waited_for(images, tmp_path, service):
     home = Path(tempfile.mkdtemp(prefix="lookalike-test-"))
     config = dict(DURABLE)
-    server = EmbeddedServer(home, config=config)
+    server = RoleServer(home, config=config)
     server.start()
     try:
-        worker = service.start_worker(LOOKALIKE_REDIS_URL=server.url, LOOKALIKE_LEASE="3")
-        with Producer(server.url, service.keys.archive) as producer, connect(server.url) as client:
+        worker = service.start_worker(LOOKALIKE_REDIS_URL=server.url_as("worker"), LOOKALIKE_LEASE="3")
+        feeder = server.url_as("producer")
+        with Producer(feeder, service.keys.archive) as producer, connect(server.url) as client:
             urls = [images.add(f"{at}.png", encode(draw(at))) for at in range(40)]
             producer.send_many(urls[:20])
             wait_until(lambda: client.hget(service.keys.counters, "images") == b"20", what="images")
@@ -159,7 +167,8 @@ def test_a_failover_that_loses_the_last_second_leaves_a_right_archive(images, se
     with first, second, TcpProxy(first.socket) as proxy, connect(second.url) as replica:
         replica.execute_command("REPLICAOF", "127.0.0.1", first.port)
         service.start_worker(**_behind(proxy))
-        with Producer(proxy.url(), service.keys.archive) as producer, connect(first.url) as primary:
+        feeder = proxy.url(user=credentials("producer"))
+        with Producer(feeder, service.keys.archive) as producer, connect(first.url) as primary:
             producer.send_many(images.url(name) for name in names[:50])
             _wait_images(primary, service, 50)
             wait_until(lambda: replica.info("replication")["master_link_status"] == "up", what="a replica")
@@ -181,19 +190,21 @@ def test_a_failover_that_loses_the_last_second_leaves_a_right_archive(images, se
         verdict = check(
             replica, prefix=service.keys.prefix, manifest=images.hashes, accepted=list(images.hashes)
         )
+        refused = first.refusals() + second.refusals()
     shutil.rmtree(home)
 
     assert verdict.is_clean, verdict
     assert verdict.recorded == 90
+    assert refused == []
 
 
-def _replicated(home: Path) -> tuple[EmbeddedServer, EmbeddedServer]:
+def _replicated(home: Path) -> tuple[RoleServer, RoleServer]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    first = EmbeddedServer(home / "a", config={**DURABLE, "port": str(port), "bind": "127.0.0.1"})
+    first = RoleServer(home / "a", config={**DURABLE, "port": str(port), "bind": "127.0.0.1"})
     first.port = port
-    return first, EmbeddedServer(home / "b", config={**DURABLE, "replica-read-only": "yes"})
+    return first, RoleServer(home / "b", config={**DURABLE, "replica-read-only": "yes"})
 
 
 def _wait_images(client, service, count: int) -> None:
@@ -242,7 +253,7 @@ def test_an_idle_worker_survives_every_restart_of_its_server(own_service, images
     for _ in range(3):
         own_service.server.kill()
         own_service.server.start()
-    with Producer(own_service.server.url, own_service.keys.archive) as producer:
+    with Producer(own_service.server.url_as("producer"), own_service.keys.archive) as producer:
         producer.send(images.add("a.png", encode(draw(1))))
 
     assert own_service.wait_done(images=1)["images"] == 1

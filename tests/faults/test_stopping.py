@@ -77,7 +77,7 @@ def test_a_second_signal_ends_a_worker_at_once_and_accuses_no_image(service, ima
 
 def test_a_stop_while_the_server_is_away_ends_in_time_and_loses_nothing(own_service, slow_host):
     worker = own_service.start_worker(LOOKALIKE_LEASE="3")
-    with Producer(own_service.server.url, own_service.keys.archive) as producer:
+    with Producer(own_service.server.url_as("producer"), own_service.keys.archive) as producer:
         producer.send_many(f"{slow_host.url}/{at}.png" for at in range(30))
     wait_until(lambda: slow_host.connections >= 10, what="downloads in flight")
     own_service.server.kill()

@@ -39,7 +39,7 @@ def test_an_entry_that_somebody_appended_without_a_wake_up_is_handled_within_two
 
 
 def test_doubled_and_unknown_tasks_are_harmless(service, url, producer):
-    app = make_celery_app(f"redis+socket://{service.server.socket}?virtual_host=1", service.keys)
+    app = make_celery_app(service.server.broker_as("producer"), service.keys)
     worker = service.start_worker()
     with app.connection_for_write() as connection:
         for task in [DRAIN_TASK] * 20 + ["lookalike.unknown"] * 3:
@@ -84,7 +84,7 @@ def test_a_broker_that_reaches_no_other_process_does(service, url, producer):
 
 
 def test_wake_ups_that_nobody_reads_do_not_pile_up(service, broker):
-    app = make_celery_app(f"redis+socket://{service.server.socket}?virtual_host=1", service.keys)
+    app = make_celery_app(service.server.broker_as("producer"), service.keys)
 
     for _ in range(200):
         send_wake_up(service.keys, app)

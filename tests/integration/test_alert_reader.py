@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from producer.server import connect
 from worker.alerts import AlertReader
 
 STREAM = "{test}:alerts"
@@ -19,8 +20,15 @@ def _numbers(alerts):
 
 
 @pytest.fixture
-def reader(client):
-    return AlertReader(client, archive="test", group="desk", consumer="a", take_over_after_s=0.05)
+def desk(server):
+    """A connection with the rights of those who act on alerts."""
+    with connect(server.url_as("consumer")) as connection:
+        yield connection
+
+
+@pytest.fixture
+def reader(desk):
+    return AlertReader(desk, archive="test", group="desk", consumer="a", take_over_after_s=0.05)
 
 
 def test_a_group_reads_all_that_is_kept_and_then_what_comes(client, reader):
@@ -41,10 +49,10 @@ def test_an_acknowledged_alert_is_never_read_again(client, reader):
     assert reader.read(wait_s=0.1) == []
 
 
-def test_what_a_dead_reader_left_is_read_by_another_one(client, reader):
+def test_what_a_dead_reader_left_is_read_by_another_one(client, desk, reader):
     _publish(client, 1, 2)
     left = reader.read(wait_s=0.01)
-    other = AlertReader(client, archive="test", group="desk", consumer="b", take_over_after_s=0.05)
+    other = AlertReader(desk, archive="test", group="desk", consumer="b", take_over_after_s=0.05)
 
     taken = []
     while not taken:
@@ -79,11 +87,11 @@ def test_the_trim_that_passed_a_group_is_told(client, reader, read_before):
     assert reader.missed == 6 - read_before
 
 
-def test_what_a_dead_reader_left_and_the_trim_took_is_missed(client, reader):
+def test_what_a_dead_reader_left_and_the_trim_took_is_missed(client, desk, reader):
     _publish(client, 1, 2, 3)
     reader.read(wait_s=0.01)
     client.xtrim(STREAM, maxlen=1, approximate=False)
-    other = AlertReader(client, archive="test", group="desk", consumer="b", take_over_after_s=0.05)
+    other = AlertReader(desk, archive="test", group="desk", consumer="b", take_over_after_s=0.05)
 
     taken = []
     while not taken:

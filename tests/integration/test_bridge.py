@@ -1,18 +1,19 @@
 """Programs that already speak Celery: their task becomes an image on the live lane."""
 
+import time
 from contextlib import ExitStack
 
 import pytest
 import redis
 from celery import Celery
 
-from producer.urls import default_broker_url
 from tests.waiting import wait_until
+from worker.bridge import VISIBLE_AFTER_S
 
 
 @pytest.fixture
 def foreign_app(server):
-    with Celery("somebody-else", broker=default_broker_url(server.url), set_as_current=False) as app:
+    with Celery("somebody-else", broker=server.broker_as("producer"), set_as_current=False) as app:
         yield app
 
 
@@ -53,8 +54,8 @@ def broker(service):
 
 
 def test_the_bridge_wakes_workers_by_their_own_broker(service, broker, demo_images):
-    url = f"redis+socket://{service.server.socket}?virtual_host=5"
-    service.start_worker(LOOKALIKE_BROKER_URL=url)
+    service.start_worker(LOOKALIKE_BROKER_URL=service.server.broker_as("worker", 5))
+    url = service.server.broker_as("producer", 5)
 
     with Celery("somebody-else", broker=url, set_as_current=False) as app:
         app.send_task("lookalike.enqueue", [f"{demo_images.base_url}rocket.jpg"], queue="lookalike.test")
@@ -71,5 +72,30 @@ def test_garbage_in_the_bridges_list_does_not_end_the_bridge(service, broker, fo
     wait_until(lambda: not lists.llen("lookalike.test"), what="the list is empty")
 
     foreign_app.send_task("lookalike.enqueue", [f"{demo_images.base_url}rocket.jpg"], queue="lookalike.test")
+
+    assert service.wait_done(images=1)["images"] == 1
+
+
+def test_what_a_killed_worker_had_taken_is_taken_again_by_another_one(service, own_server, demo_images, uuid):
+    url = f"{demo_images.base_url}rocket.jpg"
+    service.client.config_set("maxmemory", "1")
+    try:
+        first = service.start_worker(LOOKALIKE_BROKER_URL=own_server.broker_as("worker"))
+        with Celery("somebody-else", broker=own_server.broker_as("producer"), set_as_current=False) as app:
+            app.send_task("lookalike.enqueue", [url], queue="lookalike.test")
+        with redis.Redis(unix_socket_path=str(own_server.socket), db=1) as broker:
+            wait_until(
+                lambda: any(b"lookalike.enqueue" in taken for taken in broker.hvals("unacked")),
+                what="it is taken",
+            )
+            first.kill()
+            first.wait()
+            # A minute passes, without anybody waiting for it.
+            aged = dict.fromkeys(broker.zrange("unacked_index", 0, -1), time.time() - VISIBLE_AFTER_S - 1)
+            broker.zadd("unacked_index", aged)
+    finally:
+        service.client.config_set("maxmemory", "0")
+
+    service.start_worker(LOOKALIKE_BROKER_URL=own_server.broker_as("worker"))
 
     assert service.wait_done(images=1)["images"] == 1

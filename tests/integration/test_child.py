@@ -15,7 +15,7 @@ from worker.settings import load_settings
 
 def test_a_child_that_cannot_be_built_leaves_no_note_and_no_thread(server, uuid, tmp_path):
     settings = load_settings(
-        redis_url=SecretStr(server.url),
+        redis_url=SecretStr(server.url_as("worker")),
         state_dir=tmp_path / "state",
         cache_dir=tmp_path / "cache",
         thumbnails="nosuch://x",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-COMMAND = [sys.executable, "-m", "worker.cli", "enqueue"]
+COMMAND = [sys.executable, "-m", "worker", "enqueue"]
 SECRET = "https://user:SECRET@example.org/x y?token=SECRET"
 
 
@@ -17,7 +17,11 @@ def run(server, keys, tmp_path):
     """Run the command in an empty folder and give what it did."""
 
     def run_it(*arguments, stdin="", **environment):
-        settings = {"LOOKALIKE_REDIS_URL": server.url, "LOOKALIKE_ARCHIVE": keys.archive, **environment}
+        settings = {
+            "LOOKALIKE_REDIS_URL": server.url_as("producer"),
+            "LOOKALIKE_ARCHIVE": keys.archive,
+            **environment,
+        }
         return subprocess.run(
             [*COMMAND, *map(str, arguments)],
             input=stdin,
@@ -165,6 +169,46 @@ def test_known_images_are_left_out(run, client, keys, in_lane, tmp_path):
     assert in_lane() == ["https://a.org/1"]
 
 
+def test_a_parquet_file_goes_onto_the_backlog_as_others_do(run, client, keys, tmp_path):
+    arrow = pytest.importorskip("pyarrow", reason="an extra")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="an extra")
+    columns = {
+        "media": [*urls(3), "ftp://a.org"],
+        "post": [7, 8, 9, 10],
+        "likes": [1, None, 3, 4],
+        "x": [0] * 4,
+    }
+    parquet.write_table(arrow.table(columns), tmp_path / "a.parquet", row_group_size=2)
+
+    options = ("--url-field", "media", "--id-field", "post", "--meta-field", "likes", "--ignore-unknown")
+    tried = run("a.parquet", "--dry-run", "--json", *options)
+    done = run("a.parquet", "--json", "--rejects", "bad", *options)
+
+    assert json.loads(tried.stdout.splitlines()[-1]) == {"valid": 3, "bad": 1}
+    assert json.loads(done.stdout).items() >= {"accepted": 3, "bad": 1}.items()
+    assert done.stderr.startswith("a.parquet:4: url 'ftp://a.org'")
+    assert [fields for _, fields in client.xrange(keys.stream("backlog"))] == [
+        {b"url": b"https://a.org/0", b"id": b"7", b"meta": b'{"likes":1}'},
+        {b"url": b"https://a.org/1", b"id": b"8"},
+        {b"url": b"https://a.org/2", b"id": b"9", b"meta": b'{"likes":3}'},
+    ]
+    assert json.loads(json.loads((tmp_path / "bad").read_text())["text"]) == {
+        "media": "ftp://a.org",
+        "post": 10,
+        "likes": 4,
+    }
+
+
+def test_without_pyarrow_the_remedy_is_told(run, client, tmp_path):
+    (tmp_path / "pyarrow.py").write_text("raise ImportError('no pyarrow here')")
+    (tmp_path / "a.parquet").touch()
+
+    done = run("a.parquet", PYTHONPATH=f"{tmp_path}:{Path.cwd()}")
+
+    assert done.returncode == 2
+    assert "a Parquet file needs pyarrow: pip install 'lookalike[parquet]'" in " ".join(done.stderr.split())
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_a_limit_ends_the_run_within_a_row_too(limit, run, in_lane, tmp_path):
     write(
@@ -229,6 +273,7 @@ def test_a_full_server_ends_the_run_for_now(run, client, tmp_path):
         (["none.txt"], "none.txt: no such file or folder"),
         (["-", "--checkpoint", "c"], "--checkpoint cannot go with a pipe"),
         (["-", "-"], "can be read once"),
+        (["-", "--format", "parquet"], "Parquet cannot be read from a pipe (-)"),
         (["--follow", "a.csv"], "only a file of text or JSON lines can be followed"),
         (["a.csv", "--base-url", "bucket.example.org"], "--base-url: url"),
         (["a.csv", "--rate", "fast"], "'fast' is no rate such as 500 or 500/s"),

@@ -1,9 +1,15 @@
 """Runs that last: pipes that fall silent, files that grow and rotate, lanes that are too long, Ctrl-C."""
 
+import fcntl
 import os
+import pty
+import re
+import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -19,18 +25,17 @@ def start(server, keys, tmp_path):
 
     def start_it(*arguments, **options):
         process = subprocess.Popen(
-            [sys.executable, "-m", "worker.cli", "enqueue", *map(str, arguments)],
+            [sys.executable, "-m", "worker", "enqueue", *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             cwd=tmp_path,
             env={
                 **os.environ,
                 "PYTHONPATH": str(Path.cwd()),
-                "LOOKALIKE_REDIS_URL": server.url,
+                "LOOKALIKE_REDIS_URL": server.url_as("producer"),
                 "LOOKALIKE_ARCHIVE": keys.archive,
             },
-            **options,
+            **{"stderr": subprocess.PIPE, **options},
         )
         started.append(process)
         return process
@@ -152,3 +157,35 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(start, in_lane, tmp_path):
     assert b"and the same command goes on from there" in process.stderr.read()
     assert start("a.txt", "--checkpoint", "done").wait(20) == 0
     assert in_lane("backlog") == [url(number) for number in range(300)]
+
+
+@pytest.fixture
+def terminal():
+    """The two ends of a terminal of 120 columns: what a person sees, and what a process writes to."""
+    seen, written = pty.openpty()
+    fcntl.ioctl(written, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    yield seen, written
+    os.close(seen)
+    os.close(written)
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_several_files_share_one_bar_on_a_terminal(no_color, terminal, start, tmp_path, monkeypatch):
+    seen, written = terminal
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("".join(f"{url(number)}\n" for number in range(500)))
+
+    process = start("a.txt", "b.txt", "--rate", "1000", stderr=written)
+    shown = b""
+    while process.poll() is None:
+        if select.select([seen], [], [], 0.1)[0]:
+            shown += os.read(seen, 1 << 16)
+
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode()).replace("\r", "\n").splitlines()
+    states = [line for line in lines if " images, " in line]
+    assert process.returncode == 0
+    assert any(re.search(r" 0:00:0\d [━╸╺ ]+50 % 8\.9/17\.8 kB left [-0-9:]+", state) for state in states)
+    assert re.search(r"1,000 images, [0-9,]+/s 0:00:0\d ━+ 100 % 17\.8/17\.8 kB left 0:00:00", states[-1])
+    assert bool(re.search(rb"\x1b\[[0-9;]*3[0-9;]*m", shown)) is not bool(no_color)

@@ -25,7 +25,7 @@ def file_images(server, client, keys, scripts):
     clusters = Clusters(scripts, keys=keys, consumer="c")
 
     def file(phashes):
-        with Producer(server.url, ARCHIVE) as producer:
+        with Producer(server.url_as("producer"), ARCHIVE) as producer:
             # No worker shall be woken.
             client.set(keys.wake, "1")
             producer.send_many([f"https://example.org/{at}.jpg" for at in range(len(phashes))])

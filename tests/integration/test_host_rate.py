@@ -15,7 +15,7 @@ KEYS = Keyspace("test")
 
 
 def test_a_host_gets_its_tokens_and_then_waits(server):
-    rate = HostRate(server.url, KEYS, per_s=2)
+    rate = HostRate(server.url_as("worker"), KEYS, per_s=2)
 
     waits = [rate.wait_s("images.example") for _ in range(4)]
 
@@ -25,14 +25,14 @@ def test_a_host_gets_its_tokens_and_then_waits(server):
 
 
 def test_workers_share_the_tokens_of_a_host(server):
-    waits = [HostRate(server.url, KEYS, per_s=1).wait_s("images.example") for _ in range(2)]
+    waits = [HostRate(server.url_as("worker"), KEYS, per_s=1).wait_s("images.example") for _ in range(2)]
 
     assert waits[0] == 0
     assert 0 < waits[1] <= 1
 
 
 def test_a_rate_below_one_a_second_is_kept(server):
-    rate = HostRate(server.url, KEYS, per_s=0.1)
+    rate = HostRate(server.url_as("worker"), KEYS, per_s=0.1)
 
     waits = [rate.wait_s("images.example") for _ in range(2)]
 
@@ -41,7 +41,7 @@ def test_a_rate_below_one_a_second_is_kept(server):
 
 
 def test_the_keys_are_the_archives_and_expire(server, client):
-    HostRate(server.url, KEYS, per_s=5).wait_s("images.example")
+    HostRate(server.url_as("worker"), KEYS, per_s=5).wait_s("images.example")
 
     (key,) = client.keys()
 
@@ -54,7 +54,7 @@ def test_a_server_that_is_away_holds_nothing_up():
 
 
 def test_downloads_keep_the_rate_and_others_pass(server):
-    rate = HostRate(server.url, KEYS, per_s=10)
+    rate = HostRate(server.url_as("worker"), KEYS, per_s=10)
     limited = ScriptedHost(answer(b"a"))
     other = ScriptedHost(answer(b"b"), address="127.0.0.2")
     running = Downloads(Fetcher(LIMITS), window=64, window_bytes=2**24, host_concurrency=32, host_rate=rate)
@@ -80,7 +80,7 @@ def test_downloads_keep_the_rate_and_others_pass(server):
 
 
 def test_a_long_queue_comes_again_later_for_nothing(server):
-    rate = HostRate(server.url, KEYS, per_s=1)
+    rate = HostRate(server.url_as("worker"), KEYS, per_s=1)
     running = Downloads(Fetcher(LIMITS), window=64, window_bytes=2**24, host_concurrency=32, host_rate=rate)
     with ScriptedHost(answer(b"a")) as host:
         for number in range(60):

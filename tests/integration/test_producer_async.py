@@ -13,7 +13,7 @@ URLS = [f"https://example.org/{number}" for number in range(1500)]
 
 def test_tasks_may_share_a_producer(client, keys, server):
     async def send_all():
-        async with AsyncProducer(server.url, keys.archive) as producer:
+        async with AsyncProducer(server.url_as("producer"), keys.archive) as producer:
             singles = await asyncio.gather(*(producer.send(url) for url in URLS[:50]))
             return [*singles, *await producer.send_many(URLS[50:])]
 
@@ -23,7 +23,7 @@ def test_tasks_may_share_a_producer(client, keys, server):
 
 def test_a_restart_of_the_server_costs_no_image(keys, own_server):
     async def send_all():
-        async with AsyncProducer(own_server.url, keys.archive) as producer:
+        async with AsyncProducer(own_server.url_as("producer"), keys.archive) as producer:
             await producer.send(URLS[0])
             own_server.kill()
             restart = asyncio.create_task(asyncio.to_thread(own_server.start))
@@ -36,7 +36,7 @@ def test_a_restart_of_the_server_costs_no_image(keys, own_server):
 
 def test_an_outage_and_a_bad_message_tell_what_was_accepted(keys, own_server):
     async def send_all():
-        async with AsyncProducer(own_server.url, keys.archive, patience_s=0.1) as producer:
+        async with AsyncProducer(own_server.url_as("producer"), keys.archive, patience_s=0.1) as producer:
             with pytest.raises(InvalidMessageError, match="names no host") as invalid:
                 await producer.send_many([*URLS[:3], "https://"])
             own_server.kill()
@@ -59,7 +59,9 @@ def test_a_broker_in_trouble_does_not_block_the_loop(client, keys, server):
 
         with socket.create_server(("127.0.0.1", 0)) as silent:
             broker_url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
-            async with AsyncProducer(server.url, keys.archive, broker_url=broker_url) as producer:
+            async with AsyncProducer(
+                server.url_as("producer"), keys.archive, broker_url=broker_url
+            ) as producer:
                 await producer.send(URLS[0])  # loads Celery
                 client.delete(keys.wake)
                 ticking = asyncio.create_task(tick())

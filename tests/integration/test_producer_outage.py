@@ -1,13 +1,17 @@
 """A server that is away, full, or closed to this user: nothing is claimed that was not answered."""
 
+import asyncio
 import threading
 import time
 from contextlib import ExitStack
 
 import pytest
+from role_server import credentials
+from tcp_proxy import TcpProxy
 
 from producer import (
     ArchiveFullError,
+    AsyncProducer,
     NotAcceptedError,
     Producer,
     ServerRefusedError,
@@ -40,6 +44,7 @@ def user(client, server):
         def make(*rights):
             client.acl_setuser("feeder", enabled=True, passwords=["+pw"], reset=True)
             client.execute_command("ACL", "SETUSER", "feeder", *rights)
+            stack.callback(client.acl_log_reset)
             stack.callback(client.acl_deluser, "feeder")
             return f"unix://feeder:pw@{server.socket}?db=0"
 
@@ -47,7 +52,7 @@ def user(client, server):
 
 
 def test_a_restart_of_the_server_costs_no_image(keys, own_server):
-    with Producer(own_server.url, keys.archive) as producer:
+    with Producer(own_server.url_as("producer"), keys.archive) as producer:
         producer.send(URLS[0])
         own_server.kill()
         restart = threading.Timer(0.3, own_server.start)
@@ -68,7 +73,7 @@ def test_an_outage_beyond_the_patience_tells_what_was_accepted(keys, own_server)
         own_server.kill()
         yield from URLS[1000:]
 
-    with Producer(own_server.url, keys.archive, patience_s=0.2) as producer:
+    with Producer(own_server.url_as("producer"), keys.archive, patience_s=0.2) as producer:
         with pytest.raises(ServerUnavailableError, match="not accepted: 1,000") as caught:
             producer.send_many(urls())
         own_server.start()
@@ -142,7 +147,7 @@ def test_a_user_without_rights_is_told_at_once(rights, password, told, user, key
 def test_the_rights_of_a_producer_suffice(user, keys, client):
     client.acl_log_reset()
     with Producer(
-        user("~{test}:*", "+xadd", "+xlen", "+set", "+info", "+client|setinfo"),
+        user("~{test}:*", "+xadd", "+xlen", "+set", "+info", "+@connection"),
         keys.archive,
         broker_url="memory://",
     ) as producer:
@@ -153,7 +158,7 @@ def test_the_rights_of_a_producer_suffice(user, keys, client):
 
 
 def test_a_read_only_replica_is_waited_for(keys, own_server):
-    with connect(own_server.url) as client, Producer(own_server.url, keys.archive) as producer:
+    with connect(own_server.url) as client, Producer(own_server.url_as("producer"), keys.archive) as producer:
         client.replicaof("127.0.0.1", 1)
         promotion = threading.Timer(0.3, client.replicaof, ["NO", "ONE"])
         promotion.start()
@@ -167,8 +172,43 @@ def test_a_read_only_replica_is_waited_for(keys, own_server):
 def test_a_server_that_stays_read_only_is_told(keys, own_server):
     with (
         connect(own_server.url) as client,
-        Producer(own_server.url, keys.archive, patience_s=0.2) as producer,
+        Producer(own_server.url_as("producer"), keys.archive, patience_s=0.2) as producer,
     ):
         client.replicaof("127.0.0.1", 1)
         with pytest.raises(NotAcceptedError, match=r"refuses writes; not accepted: 1$"):
             producer.send(URLS[0])
+
+
+@pytest.mark.parametrize("kind", ["threads", "asyncio"])
+def test_a_producer_whose_server_became_a_replica_finds_the_next_primary(
+    keys, server, own_server, client, kind
+):
+    with TcpProxy(server.socket) as proxy:
+        url = proxy.url(user=credentials("producer"))
+        send = {"threads": _send_both, "asyncio": lambda *given: asyncio.run(_send_both_async(*given))}[kind]
+
+        def fail_over():
+            client.execute_command("REPLICAOF", "127.0.0.1", "1")
+            proxy.upstream = own_server.socket
+
+        try:
+            send(url, keys.archive, fail_over)
+        finally:
+            client.execute_command("REPLICAOF", "NO", "ONE")
+
+    with connect(own_server.url) as second:
+        assert (client.xlen(keys.stream("live")), second.xlen(keys.stream("live"))) == (1, 1)
+
+
+def _send_both(url, archive, fail_over):
+    with Producer(url, archive, patience_s=5) as producer:
+        producer.send(URLS[0])
+        fail_over()
+        producer.send(URLS[1])
+
+
+async def _send_both_async(url, archive, fail_over):
+    async with AsyncProducer(url, archive, patience_s=5) as producer:
+        await producer.send(URLS[0])
+        fail_over()
+        await producer.send(URLS[1])

@@ -44,7 +44,9 @@ def crawl(server, keys, tmp_path):
     """Run a spider that finds these images, in a process of its own."""
 
     def crawl_them(pipeline, urls, **settings):
-        given = json.dumps({"LOOKALIKE_REDIS_URL": server.url, "LOOKALIKE_ARCHIVE": keys.archive, **settings})
+        given = json.dumps(
+            {"LOOKALIKE_REDIS_URL": server.url_as("producer"), "LOOKALIKE_ARCHIVE": keys.archive, **settings}
+        )
         return subprocess.run(
             [sys.executable, "-c", SPIDER, pipeline, json.dumps(urls), given],
             capture_output=True,

@@ -36,7 +36,7 @@ def producer_with(server, keys):
     """Make a producer whose wake-ups go to another broker."""
     with ExitStack() as stack:
         yield lambda broker_url: stack.enter_context(
-            Producer(server.url, keys.archive, broker_url=broker_url)
+            Producer(server.url_as("producer"), keys.archive, broker_url=broker_url)
         )
 
 
@@ -45,7 +45,10 @@ def wake_ups(broker, keys):
 
 
 def test_only_the_first_of_many_sends_a_wake_up(broker, client, keys, server):
-    with Producer(server.url, keys.archive) as one, Producer(server.url, keys.archive) as other:
+    with (
+        Producer(server.url_as("producer"), keys.archive) as one,
+        Producer(server.url_as("producer"), keys.archive) as other,
+    ):
         one.send_many([URL, URL])
         other.send(URL)
         one.send(URL, lane="backlog")

@@ -28,7 +28,7 @@ def cache_dir(tmp_path):
 
 @pytest.fixture
 def replica(server, keys, cache_dir):
-    with connect(server.url) as own, closing(Replica(own, keys, cache_dir=cache_dir)) as made:
+    with connect(server.url_as("worker")) as own, closing(Replica(own, keys, cache_dir=cache_dir)) as made:
         yield made
 
 
@@ -90,7 +90,10 @@ def test_searches_are_exact_before_during_and_after_building(rows, replica, log)
 
 
 def test_runs_are_shared_and_merged_while_the_log_grows(server, keys, replica, log, cache_dir):
-    with connect(server.url) as other, closing(Replica(other, keys, cache_dir=cache_dir)) as second:
+    with (
+        connect(server.url_as("worker")) as other,
+        closing(Replica(other, keys, cache_dir=cache_dir)) as second,
+    ):
         for _ in range(6):
             log.append(log.draw(2 * SEGMENT_ROWS - 3_000))
             log.check(replica)
@@ -108,7 +111,10 @@ def test_a_second_opening_takes_the_files_as_they_are(server, keys, replica, log
     wait_built(replica)
     before = {path.name: path.stat().st_mtime_ns for path in cache_dir.rglob("*.run")}
 
-    with connect(server.url) as other, closing(Replica(other, keys, cache_dir=cache_dir)) as second:
+    with (
+        connect(server.url_as("worker")) as other,
+        closing(Replica(other, keys, cache_dir=cache_dir)) as second,
+    ):
         second.catch_up()
 
         assert second.is_complete
@@ -120,7 +126,10 @@ def test_without_a_folder_to_write_searches_are_still_exact(server, keys, log, t
     (tmp_path / "file").touch()
     log.append(log.draw(2 * SEGMENT_ROWS + 10))
 
-    with connect(server.url) as own, closing(Replica(own, keys, cache_dir=tmp_path / "file")) as replica:
+    with (
+        connect(server.url_as("worker")) as own,
+        closing(Replica(own, keys, cache_dir=tmp_path / "file")) as replica,
+    ):
         log.check(replica)
         log.append(log.draw(SEGMENT_ROWS))
         log.check(replica)

@@ -46,16 +46,21 @@ def test_a_failover_that_loses_rows_across_a_border_and_writes_others(is_cut, ne
     log.check(replica)
 
 
-def test_rows_that_were_replaced_below_a_horizon_already_held_are_not_found_any_more(replica, log):
+@pytest.mark.parametrize("pool_type", [redis.ConnectionPool, redis.BlockingConnectionPool])
+def test_rows_that_were_replaced_below_a_horizon_already_held_are_not_found_any_more(
+    pool_type, server, keys, log, tmp_path
+):
     log.append(log.draw(1_000)[:900])
-    replica.catch_up()
-    lost = log.rows[-10:]
-    log.rewrite(log.rows[:-10])
-    log.append(log.draw(100)[:50])
-    log.cut_connections()
-    before = np.full(len(lost), 895)
+    own = redis.Redis(connection_pool=pool_type.from_url(server.url))
+    with own, closing(Replica(own, keys, cache_dir=tmp_path / "cache")) as replica:
+        replica.catch_up()
+        lost = log.rows[-10:]
+        log.rewrite(log.rows[:-10])
+        log.append(log.draw(100)[:50])
+        log.cut_connections()
+        own.hget(keys.counters, "horizons come from the server, by the connection used last")
 
-    found = replica.search(lost, max_distance=0, before=before)
+        found = replica.search(lost, max_distance=0, before=np.full(len(lost), 895))
 
     assert [hashes.tolist() for hashes, _ in found] == [[]] * len(lost)
 

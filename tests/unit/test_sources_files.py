@@ -11,6 +11,7 @@ from producer.readers.lines import Lines
 from producer.readers.rows import START, Position
 from producer.readers.text import read_text
 from producer.sources import find_sources
+from producer.steps import Counts
 
 CONTENTS = {
     "text": "https://a.org/1\nhttps://a.org/2\n",
@@ -34,7 +35,7 @@ def pack(suffix, content):
 
 
 def read(source, *, after=START, as_names=False):
-    return list(source.rows(after=after, as_names=as_names, check_header=FieldMapping().check_columns))
+    return list(source.rows(after=after, as_names=as_names, choose_columns=FieldMapping().choose_columns))
 
 
 def find_one(name, *, given_format=None):
@@ -146,6 +147,12 @@ class TestFolder:
         assert [row.values["url"] for row in read(find_one(folder / "b.jpg"))] == [f"file://{folder}/b.jpg"]
 
 
+def note(path, source, position, *, accepted=1):
+    checkpoint = Checkpoint(path, target="t")
+    checkpoint.note(checkpoint.next_step(source, position, accepted=accepted))
+    return checkpoint
+
+
 class TestCheckpoint:
     @pytest.fixture
     def source(self, tmp_path):
@@ -153,16 +160,35 @@ class TestCheckpoint:
         return find_one(tmp_path / "a.txt")
 
     def test_it_gives_back_place_and_counts(self, source, tmp_path):
-        first = Checkpoint(tmp_path / "c", target="t")
-        first.counts.accepted = 7
-        first.save(source, Position(1, 16))
+        first = note(tmp_path / "c", source, Position(1, 16), accepted=7)
 
         second = Checkpoint(tmp_path / "c", target="t")
 
-        assert (second.position(source), second.counts) == (Position(1, 16), first.counts)
+        assert (second.position(source), second.counts) == (Position(1, 16), Counts(accepted=7))
+        assert second.run == first.run
+
+    def test_it_catches_up_with_what_the_server_took(self, source, tmp_path):
+        first = note(tmp_path / "c", source, Position(1, 16))
+        unnoted = first.next_step(source, Position(2, 32), accepted=1)
+        second = Checkpoint(tmp_path / "c", target="t")
+
+        second.catch_up(unnoted)
+
+        assert (second.position(source), second.counts) == (Position(2, 32), Counts(accepted=2))
+        assert second.next_step(source, Position(3, 48), accepted=1).number == unnoted.number + 1
+
+    def test_it_believes_itself_where_the_server_has_forgotten(self, source, tmp_path):
+        first = Checkpoint(None, target="t")
+        older = first.next_step(source, Position(1, 16), accepted=1)
+        note(tmp_path / "c", source, Position(2, 32))
+        second = Checkpoint(tmp_path / "c", target="t")
+
+        second.catch_up(older)
+
+        assert second.position(source) == Position(2, 32)
 
     def test_a_file_may_grow(self, source, tmp_path):
-        Checkpoint(tmp_path / "c", target="t").save(source, Position(2, 32))
+        note(tmp_path / "c", source, Position(2, 32))
         with (tmp_path / "a.txt").open("a") as file:
             file.write("https://a.org/3\n")
 
@@ -171,19 +197,19 @@ class TestCheckpoint:
         assert position == Position(2, 32)
 
     def test_another_file_is_refused(self, source, tmp_path):
-        Checkpoint(tmp_path / "c", target="t").save(source, Position(1, 16))
+        note(tmp_path / "c", source, Position(1, 16))
         (tmp_path / "a.txt").write_text("https://b.org/1\nhttps://a.org/2\n")
 
         with pytest.raises(CheckpointError, match=r"a\.txt is not the file that .*c tells of"):
             Checkpoint(tmp_path / "c", target="t").position(source)
 
     def test_another_target_is_refused(self, source, tmp_path):
-        Checkpoint(tmp_path / "c", target="one").save(source, Position(1, 16))
+        note(tmp_path / "c", source, Position(1, 16))
 
-        with pytest.raises(CheckpointError, match="tells of a run into one, this one is into two"):
+        with pytest.raises(CheckpointError, match="tells of a run into t, this one is into two"):
             Checkpoint(tmp_path / "c", target="two")
 
-    @pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 1}', '{"version": 2, "target": "t"}'])
+    @pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 2}', '{"version": 1, "target": "t"}'])
     def test_a_damaged_one_is_refused(self, content, tmp_path):
         (tmp_path / "c").write_text(content)
 

@@ -103,7 +103,7 @@ def test_a_name_can_be_read_back_from_its_url(name):
 )
 def test_a_table_without_usable_columns_is_refused_as_a_whole(columns, told):
     with pytest.raises(ValueError, match=told):
-        FieldMapping().check_columns(columns)
+        FieldMapping().choose_columns(columns)
 
 
 @given(

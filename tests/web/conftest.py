@@ -39,6 +39,7 @@ def site(wait: Any) -> Iterator[Site]:
         wait(lambda: site.ended() == len(paths) + COPIES + 4, what="all images")
         site.web = site.start_web(wait)
         yield site
+        assert site.server.refusals() == []
 
 
 @pytest.fixture(scope="session")

@@ -101,7 +101,7 @@ def test_a_file_that_everybody_may_write_is_refused(tmp_path):
 
 def test_beyond_loopback_the_page_does_not_start_without_tokens(site):
     run = subprocess.run(
-        [sys.executable, "-P", "-m", "worker.cli", "web", "--host", "0.0.0.0", "--port", "0"],
+        [sys.executable, "-P", "-m", "worker", "web", "--host", "0.0.0.0", "--port", "0"],
         env={"PATH": "/usr/bin:/bin", "HOME": str(site.home), "PYTHONPATH": str(ROOT), **site.environment},
         cwd=site.home,
         capture_output=True,
@@ -196,7 +196,7 @@ def test_a_body_that_grows_too_long_is_cut_off(site, wait):
 def test_an_open_port_of_somebody_else_is_told(site):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         run = subprocess.run(
-            [sys.executable, "-P", "-m", "worker.cli", "web", "--port", str(taken.getsockname()[1])],
+            [sys.executable, "-P", "-m", "worker", "web", "--port", str(taken.getsockname()[1])],
             env={
                 "PATH": "/usr/bin:/bin",
                 "HOME": str(site.home),

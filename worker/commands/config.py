@@ -6,22 +6,21 @@ from urllib.parse import urlsplit
 
 import click
 
+from producer.sentinels import is_sentinel_url
 from producer.server import show_server
 from producer.urls import redact_url
-from worker.commands.output import json_option, print_json, print_row
+from worker.commands.output import exit_statuses, json_option, print_json, print_row
 from worker.commands.session import find_settings, folder_settings
 from worker.settings import PREFIX, Settings
 
 
 @click.command(
-    epilog="""\b
+    epilog=f"""\b
 Examples:
   lookalike config
   lookalike config --json | jq -r 'select(.origin != "default") | .setting'
 
-\b
-Exit status:
-  0 done; 2 wrong usage; 78 a setting is out of its range"""
+{exit_statuses({69: "", 78: "a setting is out of its range"})}"""
 )
 @json_option
 def config(*, as_json: bool) -> None:
@@ -47,6 +46,8 @@ def _show(settings: Settings, name: str) -> Any:  # noqa: ANN401 - whatever JSON
     if name == "redis_url":
         return show_server(settings.redis_url.get_secret_value())
     if name == "broker_url":
+        if is_sentinel_url(settings.broker):
+            return show_server(settings.broker)
         parts = urlsplit(settings.broker)
         return redact_url(settings.broker) if parts.netloc else f"{parts.scheme}://{parts.path}"
     value = getattr(settings, name)

@@ -17,7 +17,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from producer import Producer
 from producer.server import connect
 from worker import __file__ as package_file
-from worker.commands.output import describe_alert, json_option, print_json, print_row, short_url
+from worker.commands.output import (
+    describe_alert,
+    exit_statuses,
+    json_option,
+    print_json,
+    print_row,
+    short_url,
+)
 from worker.embedded import IN_MEMORY, EmbeddedServer
 from worker.errors import ServiceError
 from worker.image_server import ImageServer
@@ -32,12 +39,14 @@ ARCHIVE = "demo"
 
 
 @click.command(
-    epilog="""\b
+    epilog=f"""\b
 Examples:
   lookalike demo
   lookalike demo --images ~/Pictures
   lookalike demo --keep-running          # and look at the pictures
-  lookalike demo --json | jq .data.matches"""
+  lookalike demo --json | jq .data.matches
+
+{exit_statuses({69: "something did not start, or nothing went on", 78: ""})}"""
 )
 @click.option(
     "--images",

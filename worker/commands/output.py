@@ -21,8 +21,10 @@ _EXIT_STATUSES = {
 
 
 def exit_statuses(more: Mapping[int, str] | None = None) -> str:
-    """Give the part of a verb's help that tells what its exit status means."""
-    told = sorted({**_EXIT_STATUSES, **(more or {})}.items())
+    """Give the part of a verb's help that tells what its exit status means; an empty meaning leaves one out."""
+    told = sorted(
+        (status, meaning) for status, meaning in {**_EXIT_STATUSES, **(more or {})}.items() if meaning
+    )
     return "\b\nExit status:\n" + "\n".join(f"  {status:<5}{meaning}" for status, meaning in told)
 
 

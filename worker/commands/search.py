@@ -28,7 +28,7 @@ Examples:
 
 {exit_statuses({0: "done, matches or not", 1: "no image that can be hashed", 75: "the URL may work later"})}"""
 )
-@click.argument("what", metavar="URL|FILE|HASH")
+@click.argument("what", metavar="URL|FILE|HASH", type=click.Path())
 @click.option(
     "--max-distance",
     type=click.IntRange(0, 16),

@@ -6,7 +6,7 @@ import socket
 
 import click
 
-from worker.commands.output import note
+from worker.commands.output import exit_statuses, note
 from worker.commands.session import find_settings
 from worker.errors import ServiceError
 from worker.processes import end_with_starter
@@ -15,11 +15,13 @@ GRACE_S = 2
 
 
 @click.command(
-    epilog="""\b
+    epilog=f"""\b
 Examples:
   lookalike web
   lookalike web --port 9000
-  LOOKALIKE_API_TOKENS_FILE=tokens lookalike web --host 0.0.0.0"""
+  LOOKALIKE_API_TOKENS_FILE=tokens lookalike web --host 0.0.0.0
+
+{exit_statuses({0: "stopped by SIGTERM", 69: "the port is taken", 78: "a setting forbids it, or no tokens"})}"""
 )
 @click.option("--host", help="Address to listen on.  [default: LOOKALIKE_WEB_HOST, 127.0.0.1]")
 @click.option(

@@ -6,17 +6,20 @@ import secrets
 import click
 
 from producer.server import REDIS_URL
+from worker.commands.output import exit_statuses
 from worker.commands.session import find_settings
 from worker.processes import end_with_starter
 from worker.settings import PREFIX
 
 
 @click.command(
-    epilog="""\b
+    epilog=f"""\b
 Examples:
   lookalike worker
   lookalike worker --concurrency 4
-  celery -A worker.app worker            # the same worker"""
+  celery -A worker.app worker            # the same worker
+
+{exit_statuses({0: "stopped by SIGTERM or Ctrl-C", 130: "interrupted before it ran"})}"""
 )
 @click.option(
     "--concurrency", type=click.IntRange(1, 256), help="Child processes.  [default: LOOKALIKE_CONCURRENCY, 2]"

@@ -133,6 +133,10 @@ class HashLog:
 
     def is_known(self) -> bool:
         """Whether the connection that the pool gives next, the one used last, is known; no round trip."""
+        # Taking it from the pool also polls its socket, which costs as much as a search (90 us, decision 0013).
+        idle = getattr(self._pool, "_available_connections", None)
+        if idle:
+            return idle[-1] in self._known
         connection = self._pool.get_connection()
         try:
             return connection in self._known

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
-import redis.asyncio
 from anyio import CapacityLimiter
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -18,7 +17,7 @@ from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from producer import ImageMessage
-from producer.server import TIMEOUT_S
+from producer.server import connect_async
 from worker.errors import ArchiveMissingError, ConfigurationError
 from worker.settings import Settings
 from worker.thumbnail_stores import check_thumbnails
@@ -87,9 +86,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     app.state.service = Service(settings)
     app.state.beside = CapacityLimiter(IMAGES_AT_ONCE)
-    client = redis.asyncio.Redis.from_url(
-        settings.redis_url.get_secret_value(), socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
-    )
+    client = connect_async(settings.redis_url.get_secret_value())
     app.state.fan_out = FanOut(client, stream=app.state.service.keys.alerts)
     app.state.fan_out.start()
     app.state.sampler = Sampler(app.state.service.client, keys=app.state.service.keys)
