@@ -1,11 +1,14 @@
 """The batches of a run with a checkpoint: each is on the lane once, whatever breaks."""
 
+import threading
+
 import pytest
 
 from producer import ArchiveFullError, ServerRefusedError
 from producer.messages import ImageMessage
 from producer.once import OtherRunError, StepProducer
 from producer.readers.rows import Position
+from producer.server import connect
 from producer.steps import Counts, Step
 from tests.cutting_proxy import CuttingProxy
 
@@ -35,7 +38,7 @@ def urls(*numbers):
 
 
 def test_the_server_tells_the_last_step(server, keys, client, in_lane):
-    with StepProducer(server.url, keys.archive) as producer:
+    with StepProducer(server.url_as("producer"), keys.archive) as producer:
         before = producer.last_step(RUN)
         send(producer, 1, 2)
 
@@ -55,7 +58,10 @@ def test_a_connection_that_breaks_around_the_transaction_doubles_nothing(server,
 
 
 def test_a_process_that_was_overtaken_sends_nothing_more(server, keys, in_lane):
-    with StepProducer(server.url, keys.archive) as first, StepProducer(server.url, keys.archive) as second:
+    with (
+        StepProducer(server.url_as("producer"), keys.archive) as first,
+        StepProducer(server.url_as("producer"), keys.archive) as second,
+    ):
         send(first, 1, 2)
         send(second, 3)
 
@@ -66,7 +72,7 @@ def test_a_process_that_was_overtaken_sends_nothing_more(server, keys, in_lane):
 
 
 def test_a_server_that_has_forgotten_a_run_takes_its_next_step(server, keys, client, in_lane):
-    with StepProducer(server.url, keys.archive) as producer:
+    with StepProducer(server.url_as("producer"), keys.archive) as producer:
         send(producer, 1)
         client.flushall()
         send(producer, 2)
@@ -74,8 +80,35 @@ def test_a_server_that_has_forgotten_a_run_takes_its_next_step(server, keys, cli
     assert in_lane() == urls(2)
 
 
+def test_a_read_only_replica_is_waited_for(keys, own_server):
+    with connect(own_server.url) as client, StepProducer(own_server.url, keys.archive) as producer:
+        client.replicaof("127.0.0.1", 1)
+        promotion = threading.Timer(0.3, client.replicaof, ["NO", "ONE"])
+        promotion.start()
+
+        send(producer, 1)
+
+        promotion.join()
+        assert client.xlen(keys.stream("backlog")) == 10
+
+
+def test_a_server_that_is_killed_and_comes_back_takes_each_step_once(keys, own_server):
+    with StepProducer(own_server.url, keys.archive) as producer:
+        send(producer, 1)
+        own_server.kill()
+        restart = threading.Timer(0.3, own_server.start)
+        restart.start()
+
+        send(producer, 2, 3)
+
+        restart.join()
+        with connect(own_server.url) as client:
+            stored = [fields[b"url"].decode() for _, fields in client.xrange(keys.stream("backlog"))]
+        assert stored == urls(1, 2, 3)
+
+
 def test_a_full_server_takes_nothing_of_a_step(server, keys, client, in_lane):
-    with StepProducer(server.url, keys.archive) as producer:
+    with StepProducer(server.url_as("producer"), keys.archive) as producer:
         producer.check_memory = lambda _batch: None  # as between two looks at the memory
         client.config_set("maxmemory", 1)
         try:
@@ -99,5 +132,6 @@ def test_a_user_who_may_not_keep_a_step_is_told(server, keys, client, in_lane):
             send(producer, 1)
     finally:
         client.acl_deluser("feeder")
+        client.acl_log_reset()
 
     assert in_lane() == []
