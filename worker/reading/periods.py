@@ -41,8 +41,8 @@ class Periods:
         About 2 log2(n) round trips for an archive of n images.
         """
         images = int(self._client.hget(self._keys.counters, "images") or 0)
-        first = 0 if since_ms is None else bisect_left(range(images), since_ms, key=self._seen_at_ms)
-        end = images if until_ms is None else bisect_left(range(images), until_ms, key=self._seen_at_ms)
+        first = 0 if since_ms is None else bisect_left(range(images), since_ms, key=self.seen_at_ms)
+        end = images if until_ms is None else bisect_left(range(images), until_ms, key=self.seen_at_ms)
         return Period(first, max(first, end))
 
     def largest(
@@ -91,6 +91,7 @@ class Periods:
             hashes[low - period.first : high - period.first] = found[low - at : high - at]
         return hashes
 
-    def _seen_at_ms(self, number: int) -> int:
+    def seen_at_ms(self, number: int) -> int:
+        """Give the time of an image that is there, in ms since 1970."""
         record: Record = unpack_record(number, self._client.hget(self._keys.records(number), number))
         return record.seen_at_ms

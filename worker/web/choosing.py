@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import cast
 
-from worker.reading.listing import MAX_NUMBER, SOURCE_DEPTH, Cluster, Filter, Listing, Order
+from worker.reading.listing import LOOK_AT, MAX_NUMBER, SOURCE_DEPTH, Cluster, Filter, Listing, Order
 from worker.reading.moments import parse_since, parse_until
 from worker.reading.periods import Period
 from worker.web.cursors import read_cursor, write_cursor
@@ -77,19 +78,28 @@ def _number(listing: Listing, text: str | None, parse: Callable[[str], int]) -> 
 def _grown(
     archive: OpenArchive, choice: Choice, *, first: int | None, end: int | None, limit: int
 ) -> ChosenPage:
-    """Give the clusters with most images of the window, in one page: what gained most is what is looked for."""
-    if first is None:
-        first = archive.listing.number_at(int(time.time() * 1000) - WEEK_MS)
+    """Give the clusters with most images of the window, in one page: what gained most is what is looked for.
+
+    Of the window's clusters 5,000 at most are looked at while a filter drops them.
+    """
     now = archive.periods.between(None, None).end
-    period = Period(first, max(first, now if end is None else end))
-    is_narrow, depth = bool(choice.source), SOURCE_DEPTH if choice.source else 1
-    found = archive.periods.largest(period, min_size=1, limit=None if is_narrow else limit, urls=depth)
+    end = now if end is None else end
+    if first is None:
+        # Seven days up to the end of the window.
+        until_ms = archive.periods.seen_at_ms(end) if end < now else int(time.time() * 1000)
+        first = archive.listing.number_at(until_ms - WEEK_MS)
+    period = Period(first, max(first, end))
+    depth = SOURCE_DEPTH if choice.source else 1
+    found = archive.periods.largest(period, min_size=1, limit=LOOK_AT, urls=depth)
     gained: dict[int, int] = {}
-    for cluster in found:
-        if not is_narrow or choice.source in {record.image.source for record in cluster.latest}:
-            gained[cluster.phash] = cluster.images
-        if len(gained) == limit:
-            break
-    described = archive.listing.describe(list(gained))
-    kept = [cluster for cluster in described if cluster is not None and cluster.images >= choice.min_size]
-    return ChosenPage(kept, gained, None)
+    kept: list[Cluster] = []
+    while len(kept) < limit and (some := list(islice(found, limit))):
+        passed = [
+            cluster
+            for cluster in some
+            if not choice.source or choice.source in {record.image.source for record in cluster.latest}
+        ]
+        gained |= {cluster.phash: cluster.images for cluster in passed}
+        described = archive.listing.describe([cluster.phash for cluster in passed])
+        kept += [cluster for cluster in described if cluster and cluster.images >= choice.min_size]
+    return ChosenPage(kept[:limit], gained, None)

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from producer.urls import redact_url
+from worker.web.glance import look_back
 from worker.web.problems import ProblemError
 from worker.web.shapes import thumbnail_path
 
@@ -53,6 +54,11 @@ def link_of(url: str | None) -> str | None:
     except ValueError:
         return None
     return url if parts.scheme.lower() in ("http", "https") and parts.netloc else None
+
+
+def bare(url: str) -> str:
+    """Show a URL without the scheme that all have."""
+    return url.removeprefix("https://").removeprefix("http://")
 
 
 def moment(value: str | int | None) -> Markup:
@@ -106,6 +112,7 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters.update(
+    bare=bare,
     bits=bit_path,
     distance_class=distance_class,
     link=link_of,
@@ -114,4 +121,4 @@ _environment.filters.update(
     thumbnail=thumbnail_path,
     ticks=ticks,
 )
-_environment.globals.update(with_query=with_query)
+_environment.globals.update(look_back=look_back, with_query=with_query)

@@ -47,6 +47,7 @@ def clusters(  # noqa: PLR0913, PLR0917 - the state of the page
         choice=choice,
         sorts=SORTS,
         page=page,
+        most=PAGE,
         is_first=not cursor,
         first=with_query("/clusters", asked),
         next=with_query("/clusters", asked, cursor=page.next) if page.next else None,

@@ -1,6 +1,6 @@
 """`/compare?a=&b=`: two images side by side, over each other, and the bits in which their hashes differ."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -20,6 +20,7 @@ def compare(
     service: ServiceOf,
     a: Annotated[str, Query(max_length=200)] = "",
     b: Annotated[str, Query(max_length=200)] = "",
+    view: Literal["side", "flip", "slide", "difference"] = "side",
 ) -> Response:
     """Compare two images by their ids."""
     if not a or not b:
@@ -31,6 +32,7 @@ def compare(
         "compare.html",
         a=a,
         b=b,
+        view=view,
         first=first,
         second=second,
         differing=differing,

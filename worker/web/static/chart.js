@@ -19,6 +19,7 @@ export async function start() {
   const show = (unit) => (_, value) => (value == null ? "–" : `${value.toLocaleString(undefined, { maximumFractionDigits: 2 })} ${unit}`);
   const line = (label, name, unit, dash) =>
     ({ label, stroke: colour(name), width: 2, dash, value: show(unit), points: { size: 5 }, spanGaps: false });
+  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
   const drawn = [
     [line("images", "--accent", "/s"), line("alerts", "--exact", "/s", [6, 4])],
@@ -31,9 +32,9 @@ export async function start() {
     return new uPlot({
       width: width(box), height: HEIGHT,
       cursor: { sync: { key: "system" } },
-      series: [{ value: (_, value) => (value == null ? "–" : new Date(value * 1000).toLocaleTimeString()) }, ...drawn[at]],
+      series: [{ value: (_, value) => (value == null ? "–" : clock.format(value * 1000)) }, ...drawn[at]],
       scales: { y: { range: (_, low, high) => [0, Math.max(at ? 0.1 : 1, (high ?? 0) * 1.08)] } },
-      axes: [axis, { ...axis, size: 56 }],
+      axes: [{ ...axis, space: 90, values: (_, times) => times.map((time) => clock.format(time * 1000)) }, { ...axis, size: 56 }],
     }, data[at], box);
   });
   const observer = new ResizeObserver(() => charts.forEach((chart, at) => chart.setSize({ width: width(boxes[at]), height: HEIGHT })));

@@ -1,13 +1,18 @@
 // Compare: four views of two pictures, one zoom for both.
 
+const STEPS = [1, 2, 4, 8];
+const MOVE = 40;
+
 export function start() {
   const box = document.getElementById("comparison");
   const modes = document.getElementById("modes");
   const flip = document.getElementById("flip");
   const slide = document.getElementById("slide");
   const range = slide.querySelector("input");
-  const [first, second] = [...box.querySelectorAll(".picture")].map((image) =>
-    Panzoom(image, { minScale: 1, maxScale: 8, panOnlyWhenZoomed: true, cursor: "default" }));
+  const level = document.getElementById("zoom-level");
+  const pictures = [...box.querySelectorAll(".picture")];
+  const [first, second] = pictures.map((image) =>
+    Panzoom(image, { minScale: STEPS[0], maxScale: STEPS.at(-1), panOnlyWhenZoomed: true, contain: "outside", cursor: "default" }));
   const cut = box.querySelector("figure:last-child .stage");
   modes.hidden = false;
 
@@ -17,15 +22,33 @@ export function start() {
     flip.hidden = mode !== "flip";
     slide.hidden = mode !== "slide";
     cut.style.clipPath = mode === "slide" ? `inset(0 0 0 ${100 - range.value}%)` : "";
+    tellZoom();
+    const url = new URL(location);
+    if (mode === "side") url.searchParams.delete("view"); else url.searchParams.set("view", mode);
+    history.replaceState(history.state, "", url);
   }
 
+  function tellZoom() {
+    const scale = first.getScale();
+    level.value = `${Number(scale.toFixed(1))}x`;
+    // A thumbnail has 256 pixels: magnified, they are shown as they are.
+    box.classList.toggle("magnified", scale > 2);
+  }
+
+  const zoom = (scale) => { first.zoom(scale, { force: true }); if (scale === 1) first.pan(0, 0, { force: true }); };
+  const steps = {
+    in: () => zoom(STEPS.find((step) => step > first.getScale() + 0.01) ?? STEPS.at(-1)),
+    out: () => zoom(STEPS.findLast((step) => step < first.getScale() - 0.01) ?? STEPS[0]),
+    reset: () => zoom(STEPS[0]),
+  };
+
   // Whatever one does, the other follows; `silent` keeps it from answering.
-  for (const [leader, follower] of [[first, second], [second, first]]) {
-    const element = leader === first ? box.querySelector(".picture") : box.querySelectorAll(".picture")[1];
+  for (const [leader, follower, element] of [[first, second, pictures[0]], [second, first, pictures[1]]]) {
     element.addEventListener("panzoomchange", ({ detail: { x, y, scale } }) => {
-      if (follower.getScale() === scale && follower.getPan().x === x && follower.getPan().y === y) return;
-      follower.zoom(scale, { silent: true, force: true });
-      follower.pan(x, y, { silent: true, force: true });
+      if (follower.getScale() !== scale) follower.zoom(scale, { silent: true, force: true });
+      const { x: atX, y: atY } = follower.getPan();
+      if (atX !== x || atY !== y) follower.pan(x, y, { silent: true, force: true });
+      tellZoom();
     });
     element.parentElement.addEventListener("wheel", (event) => {
       if (event.ctrlKey || event.shiftKey) leader.zoomWithWheel(event);
@@ -34,8 +57,12 @@ export function start() {
   modes.addEventListener("change", show);
   range.addEventListener("input", show);
   flip.addEventListener("click", () => box.classList.toggle("flipped"));
-  document.getElementById("zoom-in").addEventListener("click", () => first.zoomIn());
-  document.getElementById("zoom-out").addEventListener("click", () => first.zoomOut());
-  document.getElementById("zoom-reset").addEventListener("click", () => first.reset());
+  for (const [name, act] of Object.entries(steps)) document.getElementById(`zoom-${name}`).addEventListener("click", act);
+  box.addEventListener("keydown", (event) => {
+    const [x, y] = { ArrowLeft: [MOVE, 0], ArrowRight: [-MOVE, 0], ArrowUp: [0, MOVE], ArrowDown: [0, -MOVE] }[event.key] ?? [0, 0];
+    if ((!x && !y) || first.getScale() === 1) return;
+    event.preventDefault();
+    first.pan(x / first.getScale(), y / first.getScale(), { relative: true });
+  });
   show();
 }

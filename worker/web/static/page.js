@@ -4,7 +4,7 @@ const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const find = (selector) => document.querySelector(selector);
 
 function showTimes(root) {
-  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
   for (const time of all("time[datetime]:not([title])", root)) {
     time.title = time.textContent;
     time.textContent = format.format(new Date(time.dateTime));
@@ -35,6 +35,11 @@ function bindKeys() {
     p: press("#pause"),
     f: press("#flip"),
     b: press("#blur button"),
+    "+": press("#zoom-in"),
+    "Shift++": press("#zoom-in"),
+    "=": press("#zoom-in"),
+    "-": press("#zoom-out"),
+    0: press("#zoom-reset"),
     "/": () => (find("#q") ? find("#q").focus() : location.assign("/search")),
     "Shift+?": press("#show-keys"),
     "?": press("#show-keys"),

@@ -1,0 +1,56 @@
+"""Listings by growth: what gained most in a window, also where a filter drops the first of them."""
+
+import pytest
+
+from tests.filer import Filer
+from worker.reading.listing import Listing
+from worker.reading.periods import Periods
+from worker.web.choosing import Choice, choose_page
+from worker.web.problems import ProblemError
+from worker.web.service import OpenArchive
+
+
+@pytest.fixture
+def archive(client, keys, scripts, uuid):
+    """Cluster n of 12 has n images; those of even n come from `a`, the others from `b`."""
+    filer = Filer(client, keys, scripts)
+    for phash in range(1, 13):
+        for number in range(phash):
+            filer.file(phash, source="ab"[phash % 2], name=f"https://example.org/{phash}/{number}")
+    periods = Periods(client, keys=keys, uuid=uuid)
+    return OpenArchive(uuid, scripts, Listing(scripts, keys=keys), None, None, periods)
+
+
+def _grown(archive, *, limit=3, **choice):
+    page = choose_page(archive, Choice("growth", **choice), cursor=None, limit=limit)
+    assert page.next is None
+    assert all(cluster.phash in page.gained for cluster in page.clusters)
+    return [(cluster.phash, page.gained[cluster.phash]) for cluster in page.clusters]
+
+
+def test_the_clusters_that_gained_most_come_first(archive):
+    assert _grown(archive) == [(12, 12), (11, 11), (10, 10)]
+    assert _grown(archive, since="2020-01-01") == [(12, 12), (11, 11), (10, 10)]
+
+
+def test_a_source_is_looked_for_beyond_those_that_it_drops(archive):
+    assert _grown(archive, source="b", limit=5) == [(11, 11), (9, 9), (7, 7), (5, 5), (3, 3)]
+    assert _grown(archive, source="nobody") == []
+
+
+@pytest.mark.parametrize(("min_size", "expected"), [(2, 11), (9, 4), (12, 1), (13, 0)])
+def test_all_that_are_large_enough_are_found(archive, min_size, expected):
+    assert len(_grown(archive, min_size=min_size, limit=50)) == expected
+
+
+def test_a_window_without_images_has_no_cluster(archive):
+    assert _grown(archive, since="2020-01-01", until="2020-01-31") == []
+    assert _grown(archive, until="2020-01-31") == []
+    assert _grown(archive, since="2100-01-01") == []
+
+
+def test_there_is_one_page(archive):
+    with pytest.raises(ProblemError) as raised:
+        choose_page(archive, Choice("growth"), cursor="size-2-0000000000000001", limit=3)
+
+    assert raised.value.status == 400
