@@ -24,6 +24,7 @@ from producer.queue import Producer
 from producer.sentinels import kombu_broker
 from producer.wake import send_wake_up, wake_up
 from worker.bridge import VISIBLE_AFTER_S, Bridge
+from worker.broker import BrokerConnection
 from worker.child import Child
 from worker.commands.session import find_settings
 from worker.errors import ArchiveMissingError, ConfigurationError
@@ -156,6 +157,7 @@ def _make_app() -> Celery:
         sys.exit(_refuse(error))
     broker_url, transport_options = kombu_broker(loaded.broker)
     made = Celery("lookalike", broker=broker_url)
+    made.amqp.Connection = BrokerConnection
     made.conf.update(
         accept_content=["json"],
         # What the broker refuses, for want of memory or as a replica, passes like an outage.

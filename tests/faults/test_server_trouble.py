@@ -258,3 +258,16 @@ def test_an_idle_worker_survives_every_restart_of_its_server(own_service, images
 
     assert own_service.wait_done(images=1)["images"] == 1
     assert worker.poll() is None
+
+
+def test_after_an_outage_of_many_seconds_workers_are_woken_again_within_a_few(own_service, images):
+    worker = own_service.start_worker()
+    wait_until(lambda: _is_idle(own_service, worker), what="an idle worker")
+    own_service.server.kill()
+    wait_until(lambda: _log(own_service).count("Cannot connect to") >= 5, what="some tries to connect")
+    own_service.server.start()
+
+    with Producer(own_service.server.url_as("producer"), own_service.keys.archive) as producer:
+        producer.send(images.add("a.png", encode(draw(1))))
+
+    assert own_service.wait_done(images=1, timeout_s=5)["images"] == 1

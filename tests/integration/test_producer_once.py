@@ -132,6 +132,7 @@ def test_a_user_who_may_not_keep_a_step_is_told(server, keys, client, in_lane):
             send(producer, 1)
     finally:
         client.acl_deluser("feeder")
+        client.acl_log_reset()
 
     assert in_lane() == []
     assert server.refusals() == ["1 x feeder: command watch (toplevel)"]

@@ -5,11 +5,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from role_server import RoleServer
 
 from producer.server import connect
 from tests.web_site import Web
 from worker.archive import KnownArchives, Recipe, open_archive
-from worker.embedded import DURABLE, EmbeddedServer
+from worker.embedded import DURABLE
 from worker.hashing import golden_hashes
 from worker.keyspace import Keyspace
 from worker.phash import RECIPE
@@ -20,14 +21,12 @@ def own():
     """A server that this test may kill, with an empty archive."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lookalike-web-")))
-        server = stack.enter_context(
-            EmbeddedServer(home / "data", config={**DURABLE, "appendfsync": "always"})
-        )
+        server = stack.enter_context(RoleServer(home / "data", config={**DURABLE, "appendfsync": "always"}))
         with connect(server.url) as client:
             recipe = Recipe(RECIPE, golden_hashes())
             open_archive(client, keys=Keyspace("own"), recipe=recipe, known=KnownArchives(home / "known"))
         environment = {
-            "LOOKALIKE_REDIS_URL": server.url,
+            "LOOKALIKE_REDIS_URL": server.url_as("page"),
             "LOOKALIKE_ARCHIVE": "own",
             "LOOKALIKE_STATE_DIR": str(home / "state"),
             "LOOKALIKE_CACHE_DIR": str(home / "cache"),
