@@ -8,6 +8,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY producer producer
 COPY worker worker
 COPY demo demo
+COPY docs/man docs/man
 RUN /opt/lookalike/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.13-slim-trixie

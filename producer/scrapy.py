@@ -66,7 +66,7 @@ class Feed:
         messages = []
         for url in adapter.get(self._field) or ():
             try:
-                messages.append(build_message(url=url, phash=phashes.pop(url, None), **fields))
+                messages.append(build_message(url=url, phash=phashes.pop(_requested(url), None), **fields))
             except InvalidMessageError as error:
                 logger.warning("image not sent: %s", error)
                 self._count("invalid", 1)
@@ -144,6 +144,14 @@ class LookalikeImagesPipeline(ImagesPipeline):
     def close_spider(self) -> None:
         """Close the connections."""
         self._feed.close()
+
+
+def _requested(url: Any) -> str:  # noqa: ANN401 - the message checks it
+    """Give a URL as Scrapy asks for it, which escapes what needs it."""
+    try:
+        return scrapy.http.Request(url).url
+    except (TypeError, ValueError):
+        return ""
 
 
 def compute_phash(body: bytes) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -194,12 +193,35 @@ def test_nobody_has_more_rights_than_needed(deployment):
         redis.Redis(port=deployment.port).ping()
 
 
-def test_the_image_and_the_compose_file_are_well_formed():
-    for command in (
-        ["hadolint", ROOT / "Dockerfile"],
-        ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", ROOT / "docker-compose.yml"],
-    ):
-        program = shutil.which(command[0], path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        if program is None:
-            pytest.skip(f"{command[0]} is not installed")
-        subprocess.run([program, *command[1:]], check=True)
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["hadolint", "Dockerfile"],
+        ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"],
+    ],
+    ids=lambda line: line[0],
+)
+def test_the_image_and_the_compose_file_are_well_formed(line):
+    done = subprocess.run(
+        [Path(sys.executable).parent / line[0], *line[1:]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_the_image_copies_is_there_and_let_through():
+    copied = [
+        name
+        for line in (ROOT / "Dockerfile").read_text().splitlines()
+        if line.startswith("COPY ") and not line.startswith("COPY --from")
+        for name in line.split()[1:-1]
+    ]
+
+    let_through = {
+        line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")
+    }
+    assert [name for name in copied if not (ROOT / name).exists() or name not in let_through] == []

@@ -76,6 +76,38 @@ def test_an_image_that_ends_whoever_decodes_it_fails_after_two_deaths_and_the_ot
     assert len(set(before) & set(children(worker))) == 1
 
 
+def test_images_that_come_while_another_one_hangs_keep_half_of_their_rate(
+    service, images, hooks, send, tmp_path
+):
+    names = [images.add(f"{at}.png", encode(draw(at))) for at in range(450)]
+    images.add("hangs.png", encode(draw(999), b"POISON:HANG"))
+    worker = service.start_worker(LOOKALIKE_TEST_POISON="1", LOOKALIKE_DECODE_TIMEOUT="60", **hooks)
+    wait_until(lambda: len(children(worker)) == 2, what="children")
+    send(names[:150])
+    service.wait_done(images=150)
+    undisturbed = _seconds_until(service, 300, lambda: send(names[150:300]))
+
+    send([images.url("hangs.png")])
+    wait_until((tmp_path / "marks" / "HANG").exists, what="a child that hangs")
+    beside = _seconds_until(service, 450, lambda: send(names[300:]))
+
+    # A second for the wake-up of the other child, of which a longer run would notice nothing.
+    assert beside < 2 * undisturbed + 1
+    assert failures(service.client, service.keys) == {}
+
+
+def _seconds_until(service, count, begin) -> float:
+    """Give the seconds from `begin` until so many images are recorded."""
+    began = time.monotonic()
+    begin()
+    wait_until(
+        lambda: int(service.client.hget(service.keys.counters, "images")) == count,
+        timeout_s=30,
+        what=f"{count} images",
+    )
+    return time.monotonic() - began
+
+
 def test_a_real_memory_limit_fails_an_image_and_kills_nobody(service, images, send):
     images.add("good.png", encode(draw(1)))
     images.add("large.png", encode(Image.new("RGB", (9_000, 9_000))))

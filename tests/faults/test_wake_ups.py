@@ -1,6 +1,7 @@
 """Wake-ups that are lost, doubled, late, or no wake-ups at all: no image is lost, and no worker dies of them."""
 
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -38,12 +39,15 @@ def test_an_entry_that_somebody_appended_without_a_wake_up_is_handled_within_two
     assert service.wait_done(images=1)["images"] == 1
 
 
-def test_doubled_and_unknown_tasks_are_harmless(service, url, producer):
+def test_late_doubled_and_unknown_tasks_are_harmless(service, url, producer):
     app = make_celery_app(service.server.broker_as("producer"), service.keys)
     worker = service.start_worker()
     with app.connection_for_write() as connection:
         for task in [DRAIN_TASK] * 20 + ["lookalike.unknown"] * 3:
             app.send_task(task, connection=connection, queue=service.keys.queue)
+        long_ago = datetime.now(tz=UTC) - timedelta(minutes=1)
+        for _ in range(3):
+            app.send_task(DRAIN_TASK, connection=connection, queue=service.keys.queue, expires=long_ago)
 
     producer.send(url)
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,30 @@ def test_a_run_holds_back_while_the_lane_is_too_long(start, in_lane, client, key
         client.xtrim(keys.stream("backlog"), maxlen=0, approximate=False)
     assert process.wait(10) == 0
     assert process.stdout.read().startswith(b"2,500 images accepted")
+
+
+def test_a_pipe_blocks_its_writer_while_the_lane_is_too_long(start, in_lane, client, keys):
+    process = start("-", "--max-waiting", 1000)
+    lines = b"".join(f"{url(number)}\n".encode() for number in range(100_000))
+    written = 0
+    os.set_blocking(process.stdin.fileno(), False)
+
+    def write():
+        nonlocal written
+        with suppress(BlockingIOError):
+            written += os.write(process.stdin.fileno(), lines[written:])
+
+    wait_until(lambda: write() or len(in_lane("backlog")) == 2000, what="more than the lane may hold")
+    wait_until(
+        lambda: write() or process.stderr.readline().startswith(b"held back: 2,000"), what="the reason"
+    )
+    write()
+    blocked_at = written
+    client.xtrim(keys.stream("backlog"), maxlen=0, approximate=False)
+    wait_until(lambda: write() or written > blocked_at, what="room in the pipe")
+
+    # What was read ahead, and what a pipe holds.
+    assert blocked_at < (1 << 18) + (1 << 17) + 2000 * len(url(10_000))
 
 
 def test_a_rate_is_kept(start, client, keys, tmp_path):

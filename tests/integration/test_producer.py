@@ -5,6 +5,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -161,3 +162,7 @@ def test_importing_the_producer_loads_nothing_heavy():
 def test_a_url_or_archive_that_cannot_be_used_is_refused_at_once(arguments):
     with pytest.raises(ValueError, match=r"Redis URL|archive|invalid literal"):
         Producer(*arguments)
+
+
+def test_type_checkers_see_the_types_of_the_package():
+    assert Path(sys.modules[Producer.__module__.partition(".")[0]].__file__).with_name("py.typed").exists()

@@ -101,3 +101,4 @@ def test_a_user_who_may_not_keep_a_step_is_told(server, keys, client, in_lane):
         client.acl_deluser("feeder")
 
     assert in_lane() == []
+    assert server.refusals() == ["1 x feeder: command watch (toplevel)"]

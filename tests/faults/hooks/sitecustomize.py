@@ -77,6 +77,8 @@ def _install_poison():
         elif way == b"SEGV":
             ctypes.string_at(0)
         elif way == b"HANG":
+            if "LOOKALIKE_TEST_MARKS" in os.environ:
+                _once("HANG")
             # In C, with the interpreter's lock held: no Python code runs any more, in no thread.
             ctypes.PyDLL(None).sleep(3600)
         return hash_digested(body, digest, **limits)

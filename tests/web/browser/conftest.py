@@ -10,9 +10,9 @@ import pytest
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium, started once. Not for the whole session: its event loop would run beside those of other tests."""
+    """Chromium, started for each file: its event loop must not run beside those of other tests."""
     if CHROMIUM is None:
         pytest.skip("no chromium here: install Debian's `chromium`, or name one in CHROMIUM")
     sync_api = pytest.importorskip("playwright.sync_api")
