@@ -1,6 +1,7 @@
 """The API reads: what it gives is what was sent, and what brute force finds."""
 
 import csv
+import time
 from urllib.parse import quote
 
 import pytest
