@@ -29,7 +29,7 @@ from worker.indexing.sorted_run import RunArrays
 from worker.replica import Replica
 
 STEPS = 10
-QUERIES = 60
+QUERIES = 200
 TURN = 20
 BATCH = 32
 PATIENCE_S = 0.3

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Sequence
 
-from redis.exceptions import ResponseError, WatchError
+from redis.exceptions import ReadOnlyError, ResponseError, WatchError
 
 from producer.append import OUTAGES, Batch, is_passing
 from producer.errors import ProducerError
@@ -76,6 +76,9 @@ class StepProducer(Producer):
             except ResponseError as problem:
                 if not is_passing(problem):
                     raise batch.refusal(problem) from None
+                if isinstance(problem, ReadOnlyError):
+                    # As `append` does: the next connection finds the primary.
+                    self.server.connection_pool.disconnect(inuse_connections=False)
                 time.sleep(batch.note_outage())
                 continue
             if batch.note_replies(replies):

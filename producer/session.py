@@ -40,6 +40,7 @@ def run(arguments: Arguments, sources: Sequence[Source]) -> int:
         shown = show_server(server.redis_url)
         target = f"{shown}, archive {server.archive}, lane {arguments.lane}"
         checkpoint = Checkpoint(arguments.checkpoint, target=target)
+        earlier = checkpoint.counts.accepted
         for source in sources:
             checkpoint.position(source)
         producer = StepProducer(server.redis_url, server.archive, broker_url=server.broker_url)
@@ -51,7 +52,9 @@ def run(arguments: Arguments, sources: Sequence[Source]) -> int:
         try:
             producer.count_waiting(arguments.lane, patience_s=FIRST_PATIENCE_S)
             producer.prepare()
-            _send(arguments, sources, _make_sink(arguments, producer, checkpoint), checkpoint)
+            sink = _make_sink(arguments, producer, checkpoint)
+            earlier = counts.accepted
+            _send(arguments, sources, sink, checkpoint)
             problem, status = "", PARTIAL if counts.bad else 0
         except NotAcceptedError as error:
             problem, status = f"{shown}: {error.problem}", _status(error)
@@ -66,7 +69,7 @@ def run(arguments: Arguments, sources: Sequence[Source]) -> int:
         again = ", and the same command goes on from there" if done and arguments.checkpoint else ""
         click.echo(f"lookalike enqueue: {problem}{done}{again}", err=True)
     if arguments.as_json or not problem:
-        _show_summary(arguments, counts, seconds=time.monotonic() - begun)
+        _show_summary(arguments, counts, earlier=earlier, seconds=time.monotonic() - begun)
     return status
 
 
@@ -120,9 +123,13 @@ def _status(error: NotAcceptedError) -> int:
     return CONFIGURATION if isinstance(error, ServerRefusedError) else UNAVAILABLE
 
 
-def _show_summary(arguments: Arguments, counts: Counts, *, seconds: float) -> None:
+def _show_summary(arguments: Arguments, counts: Counts, *, earlier: int, seconds: float) -> None:
+    """Tell what became of all that was read; `earlier` images of it were accepted by earlier runs."""
     if arguments.as_json:
-        click.echo(json.dumps({**asdict(counts), "seconds": round(seconds, 3)}))
+        click.echo(json.dumps({**asdict(counts), "earlier": earlier, "seconds": round(seconds, 3)}))
     elif not arguments.quiet:
+        before = f", {earlier:,} of them by earlier runs" if earlier else ""
         known = f", {counts.known:,} known" if arguments.skip_known else ""
-        click.echo(f"{counts.accepted:,} images accepted{known}, bad lines: {counts.bad:,}, {seconds:.1f} s")
+        click.echo(
+            f"{counts.accepted:,} images accepted{before}{known}, bad lines: {counts.bad:,}, {seconds:.1f} s"
+        )

@@ -49,7 +49,8 @@ def commands(
 
 def _page(words: tuple[str, ...], command: click.Command) -> str:
     name = "-".join(words)
-    context = click.Context(command, info_name=" ".join(words))
+    given = {**lookalike.context_settings, **command.context_settings}
+    context = click.Context(command, info_name=" ".join(words), **given)
     told = command.get_short_help_str(limit=200) if len(words) != 2 else VERBS[words[1]][1]  # noqa: PLR2004 - a verb
     lines = [
         f'.TH {_escape(name).upper()} {_SECTION} "" "Lookalike" "Lookalike"',

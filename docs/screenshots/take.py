@@ -1,7 +1,7 @@
 """Takes the screenshots of the page: every page, wide and narrow, light and dark, over a real service.
 
-`python docs/screenshots/take.py` starts a server, a worker and the page, sends the demo images, and writes PNG files
-beside itself. With the URL of a running page and a folder it only takes them.
+`python docs/screenshots/take.py` starts a server, a worker and the page, sends the demo images, and writes WebP
+files beside itself. With the URL of a running page and a folder it only takes them.
 """
 
 import shutil
@@ -10,13 +10,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from tests.web_site import DEMO_FOLDER, Site  # noqa: E402 - from the root of the tree
 
@@ -96,7 +98,7 @@ def running_page() -> Iterator[str]:  # noqa: C901 - one scene after the other
 
 
 def take(url: str, folder: Path, *, only: str = "") -> None:
-    """Write a PNG file for each page, size and scheme."""
+    """Write a WebP file for each page, size and scheme."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for size, viewport in SIZES.items():
@@ -114,7 +116,8 @@ def take(url: str, folder: Path, *, only: str = "") -> None:
                             " image.loading = 'eager'; return image.decode().catch(() => 0); }))"
                         )
                         page.wait_for_timeout(600)
-                        page.screenshot(path=folder / f"{name}-{size}-{scheme}.png")
+                        shot = Image.open(BytesIO(page.screenshot()))
+                        shot.save(folder / f"{name}-{size}-{scheme}.webp", quality=86, method=6)
                 context.close()
         browser.close()
 

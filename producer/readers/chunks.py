@@ -4,6 +4,7 @@ import bz2
 import gzip
 import importlib
 import os
+import re
 import select
 import sys
 import zlib
@@ -13,6 +14,9 @@ from typing import IO, BinaryIO, cast
 
 CHUNK_BYTES = 1 << 18
 PACKED = (".gz", ".bz2", ".zst")
+
+_NO_TEXT = re.compile(rb"PAR1|\x1f\x8b|BZh[1-9]1AY&SY|\x28\xb5\x2f\xfd")
+"""How Parquet, gzip, bzip2 and zstandard begin."""
 
 
 class BrokenFileError(ValueError):
@@ -74,11 +78,19 @@ def _zstd_errors() -> tuple[type[Exception], ...]:
 
 
 def read_pipe(descriptor: int) -> Iterator[bytes | None]:
-    """Yield what arrives, as soon as it does; None before waiting for more."""
+    """Yield what arrives, as soon as it does; None before waiting for more.
+
+    Raises:
+        BrokenFileError: It begins as no text does.
+    """
+    is_first = True
     while True:
         if not select.select([descriptor], [], [], 0)[0]:
             yield None
         chunk = os.read(descriptor, CHUNK_BYTES)
         if not chunk:
             return
+        if is_first and _NO_TEXT.match(chunk):
+            raise BrokenFileError("Parquet, or packed: name the file instead of a pipe, or unpack it first")
+        is_first = False
         yield chunk

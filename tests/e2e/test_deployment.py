@@ -2,15 +2,18 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 import redis
 from redis.exceptions import NoPermissionError
+from ruamel.yaml import YAML
 
 from producer import Producer
 from tests.waiting import wait_until
@@ -21,6 +24,8 @@ ROOT = Path(__file__).parent.parent.parent
 DEPLOY = ROOT / "deploy"
 DEMO = ROOT / "demo"
 
+
+COMPOSE = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text())
 
 CHECK_HEALTH = """
 import pathlib, sys
@@ -62,9 +67,19 @@ class Deployment:
         """Give the server's URL for a user."""
         return f"redis://{user}:{(self._secrets / f'{user}_password').read_text()}@127.0.0.1:{self.port}/0"
 
-    def start(self, user: str, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a verb as a service does."""
-        return self._start(["sh", DEPLOY / "start.sh", *arguments], self._settings(user))
+    def start_service(self, name: str, **settings: str) -> subprocess.Popen[bytes]:
+        """Start a service as the compose file says, on loopback."""
+        service = COMPOSE["services"][name]
+        given = {variable: _interpolate(value) for variable, value in service["environment"].items()}
+        here = {**given, **self._settings(given["LOOKALIKE_USER"]), **settings}
+        for variable, value in here.items():
+            here[variable] = str(value).replace("/run/secrets", str(self._secrets))
+        return self._start(["sh", DEPLOY / "start.sh", *service["command"]], here)
+
+    @property
+    def token(self) -> str:
+        """A token that the page takes."""
+        return (self._secrets / "api_tokens").read_text().split()[1]
 
     def run(self, user: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a verb as a service does and give what came of it."""
@@ -97,6 +112,11 @@ class Deployment:
         return process
 
 
+def _interpolate(value: object) -> str:
+    """Fill in the defaults of the compose file's variables."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value))
+
+
 def _answers(client: redis.Redis) -> bool:
     try:
         return bool(client.ping())
@@ -125,7 +145,7 @@ def test_the_services_do_their_work_with_the_rights_they_have(deployment, tmp_pa
     with ImageServer(DEMO) as images:
         urls = [images.url(path) for path in sorted(DEMO.iterdir()) if path.suffix != ".csv"]
         (tmp_path / "urls.txt").write_text("".join(f"{url}\n" for url in urls))
-        worker = deployment.start("worker", "worker")
+        worker = deployment.start_service("worker")
 
         first = deployment.run(
             "producer", "enqueue", str(tmp_path / "urls.txt"), "--checkpoint", str(tmp_path / "done")
@@ -151,6 +171,34 @@ def test_the_services_do_their_work_with_the_rights_they_have(deployment, tmp_pa
     assert alerts
     assert health.returncode == 0
     assert deployment.client("admin").acl_log() == []
+
+
+def test_the_page_is_open_to_tokens_alone_and_takes_images(deployment):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    deployment.start_service("page", LOOKALIKE_WEB_PORT=str(port))
+    wait_until(lambda: _get(port, "/healthz") == 200, timeout_s=30, what="the page")
+    bearer = {"Authorization": f"Bearer {deployment.token}"}
+    body = b'{"url": "https://example.org/a.jpg"}'
+
+    stranger = _get(port, "/v1/stats")
+    known = _get(port, "/v1/stats", headers=bearer)
+    sent = _get(port, "/v1/images", body=body, headers={**bearer, "Content-Type": "application/json"})
+
+    assert (stranger, sent) == (401, 202)
+    assert known in (200, 503)  # 503 until a worker has made the archive
+    assert deployment.client("admin").xlen("{default}:images:live") == 1
+    assert deployment.client("admin").acl_log() == []
+
+
+def _get(port, path, *, body=None, headers=None):
+    """Give the status of an answer, 0 where there is none."""
+    with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        try:
+            connection.request("POST" if body else "GET", path, body=body, headers=headers or {})
+            return connection.getresponse().status
+        except OSError:
+            return 0
 
 
 def test_nobody_has_more_rights_than_needed(deployment):

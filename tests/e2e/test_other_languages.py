@@ -9,8 +9,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from role_server import RoleServer
 
-from worker.embedded import IN_MEMORY, EmbeddedServer
+from worker.embedded import IN_MEMORY
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "contract.md").read_text()
 NODE_MODULES = "LOOKALIKE_TEST_NODE_MODULES"
@@ -26,7 +27,7 @@ def server():
     home = Path(tempfile.mkdtemp(prefix="lookalike-test-"))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with EmbeddedServer(home, config={**IN_MEMORY, "bind": "127.0.0.1", "port": str(port)}) as started:
+    with RoleServer(home, config={**IN_MEMORY, "bind": "127.0.0.1", "port": str(port)}) as started:
         started.port = port
         yield started
     shutil.rmtree(home)

@@ -230,6 +230,17 @@ def test_a_pipe_is_read_to_its_end(run, in_lane):
     assert in_lane("live") == urls(3)
 
 
+@pytest.mark.parametrize("begin", ["PAR1\x15\x04", "BZh91AY&SY\n"])
+def test_a_pipe_that_is_no_text_is_one_bad_line(begin, run, client):
+    done = run("-", stdin=begin + "x\n" * 99)
+
+    assert done.returncode == 3
+    assert done.stderr.splitlines() == [
+        "-:1: cannot be read further: Parquet, or packed: name the file instead of a pipe, or unpack it first"
+    ]
+    assert client.keys("*images*") == []
+
+
 def test_an_unreachable_server_is_told_in_one_sentence(run, tmp_path):
     write(tmp_path, "a.txt", *urls(1))
 

@@ -180,7 +180,12 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(start, in_lane, tmp_path):
 
     assert process.wait(10) == 130
     assert b"and the same command goes on from there" in process.stderr.read()
-    assert start("a.txt", "--checkpoint", "done").wait(20) == 0
+    earlier = len(in_lane("backlog"))
+    again = start("a.txt", "--checkpoint", "done")
+    assert again.wait(20) == 0
+    assert again.stdout.read().startswith(
+        b"300 images accepted, %d of them by earlier runs, bad lines: 0" % earlier
+    )
     assert in_lane("backlog") == [url(number) for number in range(300)]
 
 

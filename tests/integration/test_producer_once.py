@@ -1,11 +1,14 @@
 """The batches of a run with a checkpoint: each is on the lane once, whatever breaks."""
 
+import threading
+
 import pytest
 
 from producer import ArchiveFullError, ServerRefusedError
 from producer.messages import ImageMessage
 from producer.once import OtherRunError, StepProducer
 from producer.readers.rows import Position
+from producer.server import connect
 from producer.steps import Counts, Step
 from tests.cutting_proxy import CuttingProxy
 
@@ -75,6 +78,33 @@ def test_a_server_that_has_forgotten_a_run_takes_its_next_step(server, keys, cli
         send(producer, 2)
 
     assert in_lane() == urls(2)
+
+
+def test_a_read_only_replica_is_waited_for(keys, own_server):
+    with connect(own_server.url) as client, StepProducer(own_server.url, keys.archive) as producer:
+        client.replicaof("127.0.0.1", 1)
+        promotion = threading.Timer(0.3, client.replicaof, ["NO", "ONE"])
+        promotion.start()
+
+        send(producer, 1)
+
+        promotion.join()
+        assert client.xlen(keys.stream("backlog")) == 10
+
+
+def test_a_server_that_is_killed_and_comes_back_takes_each_step_once(keys, own_server):
+    with StepProducer(own_server.url, keys.archive) as producer:
+        send(producer, 1)
+        own_server.kill()
+        restart = threading.Timer(0.3, own_server.start)
+        restart.start()
+
+        send(producer, 2, 3)
+
+        restart.join()
+        with connect(own_server.url) as client:
+            stored = [fields[b"url"].decode() for _, fields in client.xrange(keys.stream("backlog"))]
+        assert stored == urls(1, 2, 3)
 
 
 def test_a_full_server_takes_nothing_of_a_step(server, keys, client, in_lane):

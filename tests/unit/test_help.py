@@ -34,7 +34,9 @@ def test_every_command_has_examples_that_parse(words, tmp_path, monkeypatch):
     for line in lines:
         depth = max(depth for depth in range(len(line) + 1) if ("lookalike", *line[:depth]) in COMMANDS)
         arguments = [word.replace("~", str(tmp_path)) for word in line[depth:]]
-        COMMANDS["lookalike", *line[:depth]].make_context("lookalike", arguments)  # a mistake is an error
+        COMMANDS["lookalike", *line[:depth]].make_context(
+            "lookalike", arguments, **lookalike.context_settings
+        )  # a mistake is an error
 
     assert any(line[: len(words) - 1] == list(words[1:]) for line in lines), lines
 
@@ -48,7 +50,9 @@ def test_every_command_tells_its_exit_statuses(words):
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_help_fits_a_terminal(words):
-    with click.Context(COMMANDS[words], info_name=" ".join(words), terminal_width=80) as context:
+    with click.Context(
+        COMMANDS[words], info_name=" ".join(words), terminal_width=80, **lookalike.context_settings
+    ) as context:
         lines = COMMANDS[words].get_help(context).splitlines()
 
     assert max(map(len, lines)) <= 110, os.linesep.join(line for line in lines if len(line) > 110)

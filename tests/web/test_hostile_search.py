@@ -3,10 +3,12 @@
 import threading
 import time
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from struct import pack
 
 import pytest
+import urllib3
 
 from tests.web_site import DEMO_FOLDER, ROOT
 
@@ -102,6 +104,33 @@ def test_one_process_hashes_file_after_file(hooked):
         assert _search(hooked, PICTURE).status == 200
 
     assert before == _children(hooked) != set()
+
+
+def test_the_page_stops_at_once_while_a_decoder_hangs(site, wait):
+    web = site.start_web(
+        wait,
+        PYTHONPATH=str(ROOT / "tests" / "faults" / "hooks"),
+        LOOKALIKE_TEST_POISON="1",
+        LOOKALIKE_DECODE_TIMEOUT="60",
+    )
+    _search(web, PICTURE)
+    hanging = threading.Thread(target=_search_until_it_ends, args=(web, PICTURE + b"POISON:HANG"))
+    hanging.start()
+    # Another search needs a second process only while the first one is busy.
+    wait(lambda: _search(web, PICTURE).status == 200 and len(_children(web)) > 1, what="the decoder hangs")
+
+    helpers = _children(web)
+    started = time.monotonic()
+    assert web.stop() == 0
+
+    assert time.monotonic() - started < 15
+    hanging.join()
+    wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in helpers), what="no process is left")
+
+
+def _search_until_it_ends(web, body):
+    with suppress(urllib3.exceptions.HTTPError):
+        _search(web, body)
 
 
 def _children(web):

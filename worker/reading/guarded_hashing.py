@@ -55,13 +55,15 @@ class GuardedHashing:
         self._free: LifoQueue[_Process | None] = LifoQueue()
         for _ in range(count):
             self._free.put(None)
-        self._count = count
+        self._lock = threading.Lock()
+        self._running: set[_Process] = set()
+        self._is_closed = False
 
     def warm_up(self) -> None:
         """Start the first process; it becomes ready while others go on."""
         with suppress(Empty, SuspectNotTriedError):
             self._free.get_nowait()
-            self._free.put(_Process(self._limits))
+            self._free.put(self._start())
 
     def hash(self, body: bytes, *, patience_s: float) -> SeenImage:
         """Hash `body`.
@@ -77,12 +79,12 @@ class GuardedHashing:
         kept = None
         try:
             if process is None or not process.is_alive():
-                process = _Process(self._limits)
+                process = self._start()
             facts = process.ask(body, timeout_s=self._timeout_s + GRACE_S)
             kept = process
         finally:
             if kept is None and process is not None:
-                process.end()
+                self._end(process)
             self._free.put(kept)
         if "error" in facts:
             error: type[ImageError] = getattr(errors, facts["error"])
@@ -90,12 +92,25 @@ class GuardedHashing:
         return SeenImage(facts["phash"], facts["webp"])
 
     def close(self) -> None:
-        """End all processes."""
-        for _ in range(self._count):
-            with suppress(Empty):
-                process = self._free.get_nowait()
-                if process is not None:
-                    process.end()
+        """End all processes, also those that hash: whoever waits for one is told that it died."""
+        with self._lock:
+            self._is_closed = True
+            running = list(self._running)
+        for process in running:
+            process.kill()
+
+    def _start(self) -> "_Process":
+        with self._lock:
+            if self._is_closed:
+                raise SuspectNotTriedError("the page stops")
+            process = _Process(self._limits)
+            self._running.add(process)
+        return process
+
+    def _end(self, process: "_Process") -> None:
+        process.end()
+        with self._lock:
+            self._running.discard(process)
 
 
 class _Process:
@@ -145,7 +160,12 @@ class _Process:
         facts: dict[str, Any] = json.loads(answer)
         return facts
 
+    def kill(self) -> None:
+        """Let it end."""
+        self._process.kill()
+
     def end(self) -> None:
+        """Let it end, and wait for that."""
         self._process.kill()
         self._process.communicate()
 

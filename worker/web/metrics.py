@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from worker.errors import REASONS
+from worker.errors import REASONS, ArchiveMissingError
 from worker.reading.latencies import STEPS, bucket_start_ms, read_latencies
 from worker.reading.statistics import read_counters, read_stats, read_status
 from worker.web.request_counts import BOUNDS_S, RequestCounts
@@ -61,8 +61,7 @@ def _below(counts: Mapping[int, int], bucket: int) -> int:
 
 
 def _process(service: Service, counts: RequestCounts, followers: int) -> list[str]:
-    archive = service.archive()
-    rows = archive.lookup.held_rows()
+    rows = _held_rows(service)
     # Read after the replica's, so that what is filed between the two shows as a lag and never as a lead.
     in_log = read_counters(service.client, service.keys).get("rows", 0)
     lines = _metric("index_rows", "gauge", "Hashes in this process's replica of the index", [({}, rows)])
@@ -83,6 +82,13 @@ def _process(service: Service, counts: RequestCounts, followers: int) -> list[st
         below = [(bound, sum(times[: at + 1])) for at, bound in enumerate(BOUNDS_S)]
         lines += _histogram(name, {"route": route}, below, sum(times), counts.seconds[route])
     return lines
+
+
+def _held_rows(service: Service) -> int:
+    try:
+        return service.archive().lookup.held_rows()
+    except ArchiveMissingError:
+        return 0
 
 
 def _head(name: str, kind: str, told: str) -> list[str]:
