@@ -103,7 +103,8 @@ class BridgeStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has n
             broker_url=app.settings.broker,
             patience_s=0,
         )
-        options = {"visibility_timeout": VISIBLE_AFTER_S}
+        # A worker that is killed while it looks for what others left keeps all from looking, until the lock expires.
+        options = {"visibility_timeout": VISIBLE_AFTER_S, "unacked_mutex_expire": VISIBLE_AFTER_S}
         _process.bridge = Bridge(app.connection_for_read(transport_options=options), producer)
         _process.bridge.start()
 

@@ -93,6 +93,8 @@ def test_what_a_killed_worker_had_taken_is_taken_again_by_another_one(service, o
             # A minute passes, without anybody waiting for it.
             aged = dict.fromkeys(broker.zrange("unacked_index", 0, -1), time.time() - VISIBLE_AFTER_S - 1)
             broker.zadd("unacked_index", aged)
+            assert broker.ttl("unacked_mutex") <= VISIBLE_AFTER_S
+            broker.delete("unacked_mutex")
     finally:
         service.client.config_set("maxmemory", "0")
 
