@@ -120,6 +120,38 @@ def test_a_search_tells_why_there_is_no_answer(web, site):
         assert answer.status in (422, 502)
 
 
+@pytest.fixture(scope="module")
+def strict(site, wait):
+    """A page of an archive whose alerts are nearer than usual."""
+    return site.start_web(wait, LOOKALIKE_MAX_DISTANCE="5")
+
+
+def _distance_shown(page):
+    return [option["value"] for option in page.all("option") if "selected" in option]
+
+
+def test_a_search_begins_with_the_distance_of_alerts_and_shows_any(strict):
+    assert _distance_shown(_page(strict, "/search")) == ["5"]
+    assert _distance_shown(_page(strict, f"/search?q={CAT}")) == ["5"]
+    assert _distance_shown(_page(strict, "/search?max_distance=13")) == ["13"]
+    searched = strict.send("POST", "/search", fields={"file": ("a.jpg", b"none")})
+    assert _distance_shown(Page(searched.text)) == ["5"]
+
+
+def test_what_is_near_enough_for_an_alert_is_a_setting(web, strict):
+    alerts = web.get("/v1/alerts").json()["alerts"]
+    pairs = {
+        match["distance"]: (alert["data"]["image"]["id"], match["sample"]["id"])
+        for alert in alerts
+        for match in alert["data"]["matches"]
+    }
+    bits = next(bits for bits in pairs if 5 < bits <= 10)
+    path = "/compare?a={}&b={}".format(*(quote(image_id, safe="") for image_id in pairs[bits]))
+
+    assert "Near enough for an alert" in _page(web, path).text
+    assert "Too far apart for an alert" in _page(strict, path).text
+
+
 def test_a_flat_hash_is_told_to_have_too_little_texture(web):
     assert "Too little texture" in _page(web, "/search?q=8000000000000000").text
 

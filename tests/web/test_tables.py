@@ -11,11 +11,12 @@ from tests.filer import Filer
 from worker.reading.listing import Listing
 from worker.web import parquet
 from worker.web.choosing import Choice
+from worker.web.downloads import PAGE, json_lines
 from worker.web.service import OpenArchive
 
 
 def test_the_tables_hold_every_cluster_with_its_urls(web):
-    clusters = web.get("/v1/clusters?limit=200").json()["clusters"]
+    clusters = web.get("/v1/clusters?limit=200&sort=first").json()["clusters"]
     rows = list(csv.DictReader(io.StringIO(web.get("/v1/clusters.csv").text)))
     objects = [json.loads(line) for line in web.get("/v1/clusters.jsonl").text.splitlines()]
 
@@ -62,6 +63,23 @@ def many(client, keys, scripts):
     for number in range(120):
         filer.file(1000 + number % 60, name=f"https://example.org/{number}.jpg")
     return OpenArchive("", scripts, Listing(scripts, keys=keys), None, None, None)
+
+
+def test_clusters_that_grow_during_a_download_are_in_it_once(client, keys, scripts):
+    filer = Filer(client, keys, scripts)
+    hashes = range(1000, 1000 + PAGE + 50)
+    for number in range(2):
+        for phash in hashes:
+            filer.file(phash, name=f"https://example.org/{phash}/{number}.jpg")
+    archive = OpenArchive("", scripts, Listing(scripts, keys=keys), None, None, None)
+
+    pieces = json_lines(archive, Choice())
+    told = [json.loads(line)["phash"] for line in next(pieces).splitlines()]
+    for phash in set(hashes) - {int(text, 16) for text in told}:
+        filer.file(phash, name=f"https://example.org/{phash}/grown.jpg")
+    told += [json.loads(line)["phash"] for piece in pieces for line in piece.splitlines()]
+
+    assert sorted(told) == [f"{phash:016x}" for phash in hashes]
 
 
 def test_parquet_comes_a_group_of_rows_at_a_time(many):
