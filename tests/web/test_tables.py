@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import socket
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +97,37 @@ def test_parquet_comes_a_group_of_rows_at_a_time(many):
     assert sorted(row["phash"] for row in file.read().to_pylist()) == [
         f"{1000 + number:016x}" for number in range(60)
     ]
+
+
+@pytest.fixture
+def long_table(site, server, client, keys, scripts, wait):
+    """A page of an archive with 400 clusters, whose table has 6 MB."""
+    filer = Filer(client, keys, scripts)
+    for phash in range(1000, 1400):
+        for number in range(2):
+            filer.file(phash, name=f"https://example.org/{'x' * 7000}/{phash}/{number}.jpg")
+    return site.start_web(wait, LOOKALIKE_REDIS_URL=server.url_as("page"))
+
+
+def test_who_leaves_during_a_download_leaves_nothing_behind(long_table, wait):
+    host, port = long_table.url.removeprefix("http://").split(":")
+
+    for _ in range(5):
+        with socket.create_connection((host, int(port))) as leaver:
+            leaver.sendall(b"GET /v1/clusters.jsonl HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert leaver.recv(4096).startswith(b"HTTP/1.1 200")
+
+    whole = long_table.get("/v1/clusters.jsonl").body
+    assert (whole.count(b"\n"), len(whole) > 5_000_000) == (400, True)
+    # This test's own stays open.
+    wait(lambda: _connections(int(port)) <= 1, what="the connections of those who left are closed")
+    assert "Traceback" not in long_table.log.read_text()
+
+
+def _connections(port):
+    """Count the connections of a server on loopback that it has not closed: open, or left by the other side."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(1 for row in rows if row[1].endswith(f":{port:04X}") and row[3] in ("01", "08"))
 
 
 def test_without_the_extra_the_answer_says_what_to_install(site, wait, tmp_path):

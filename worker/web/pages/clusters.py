@@ -106,5 +106,5 @@ def cluster(
         ),
         timeline=bars_of_times(times),
         times_shown=len(times),
-        histogram=bars_of_counts(found.histogram),
+        histogram=bars_of_counts({bits: count for bits, count in found.histogram.items() if bits}),
     )
