@@ -38,7 +38,7 @@ def _table(population: str, lines: list[Line]) -> Iterator[str]:
 
 
 def _row(name: str, cells: Iterator[str]) -> str:
-    return f"| {' | '.join((name, *cells))} |".replace("|  |", "| |")
+    return "".join(f"| {cell} " if cell else "| " for cell in (name, *cells)) + "|"
 
 
 def _times(line: Line | None) -> str:

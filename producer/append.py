@@ -18,8 +18,12 @@ OUTAGES = (errors.ConnectionError, errors.TimeoutError)
 
 _KEEPS_OUT = (errors.AuthenticationError, errors.AuthorizationError)
 _PASSES = (errors.ReadOnlyError, errors.ClusterDownError, errors.TryAgainError)
-_PASSING = ("MISCONF", "NOREPLICAS")
+_PASSING = ("MISCONF", "NOREPLICAS", "READONLY")
 """Refusals that end by themselves, as of a server that is failing over: by class, and by first word."""
+
+_FULL = "OOM"
+_BEHIND = (" of pipeline caused error: ", "Transaction discarded because of: ")
+"""What redis-py and the server put before a refusal within a transaction; redis-py's holds the command, URL and all."""
 
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
@@ -64,7 +68,7 @@ class Batch:
         problem: Exception | None = None
         for message, reply in zip(self.remaining, appended, strict=True):
             if isinstance(reply, Exception):
-                self.met_replica = isinstance(reply, errors.ReadOnlyError)
+                self.met_replica = is_of_replica(reply)
                 refused.append(message)
                 problem = reply
             else:
@@ -97,9 +101,10 @@ class Batch:
 
     def refusal(self, problem: Exception) -> NotAcceptedError:
         """Give the error for an answer that does not change by waiting."""
-        if isinstance(problem, errors.OutOfMemoryError):
+        told = _answer(problem)
+        if isinstance(problem, errors.OutOfMemoryError) or told.startswith(_FULL):
             return self._error(ArchiveFullError, "the server is at its maxmemory")
-        return self._error(ServerRefusedError, f"the server refuses: {str(problem)[:200]}")
+        return self._error(ServerRefusedError, f"the server refuses: {told[:200]}")
 
     def _error(self, kind: type[NotAcceptedError], problem: str) -> NotAcceptedError:
         return kind(problem, accepted=self._accepted, not_accepted=len(self.remaining))
@@ -107,4 +112,17 @@ class Batch:
 
 def is_passing(problem: Exception) -> bool:
     """Say whether a refusal ends by itself."""
-    return isinstance(problem, _PASSES) or str(problem).startswith(_PASSING)
+    return isinstance(problem, _PASSES) or _answer(problem).startswith(_PASSING)
+
+
+def is_of_replica(problem: Exception) -> bool:
+    """Say whether a read-only replica refused."""
+    return isinstance(problem, errors.ReadOnlyError) or _answer(problem).startswith("READONLY")
+
+
+def _answer(problem: Exception) -> str:
+    """Give what the server said, and nothing of what was sent."""
+    told = str(problem)
+    for words in _BEHIND:
+        told = told.rpartition(words)[2]
+    return told

@@ -32,6 +32,7 @@ class Checkpoint:
         self.counts = Counts()
         self.run = secrets.token_hex(16)
         self._number = 0
+        self._synced_sources = 0
         self._path = path
         self._target = target
         self._sources: dict[str, tuple[Position, str]] = {}
@@ -60,10 +61,15 @@ class Checkpoint:
             replace(self.counts, accepted=self.counts.accepted + accepted),
         )
 
-    def catch_up(self, step: Step) -> None:
-        """Take over a step that the server took, and that an earlier process did not live to note."""
+    def catch_up(self, step: Step) -> int:
+        """Take over a step that the server took, and that an earlier process did not live to note.
+
+        Gives the number of batches that the server had accepted and has lost since, with the run's later steps.
+        """
+        lost = max(0, self._number - step.number)
         if step.number > self._number:
             self._take(step)
+        return lost
 
     def note(self, step: Step) -> None:
         """Note that a step has been done."""
@@ -87,13 +93,16 @@ class Checkpoint:
             "counts": asdict(self.counts),
             "sources": self._sources,
         }
+        # The server keeps the last step alone, so of one source: what the file says of the others must not be lost.
+        is_due = time.monotonic() >= self._next_sync or len(self._sources) != self._synced_sources
         written = self._path.with_name(self._path.name + ".new")
         with written.open("w") as file:
             json.dump(state, file)
-            if time.monotonic() >= self._next_sync:
+            if is_due:
                 file.flush()
                 os.fsync(file.fileno())
                 self._next_sync = time.monotonic() + SYNC_EVERY_S
+                self._synced_sources = len(self._sources)
         written.replace(self._path)
 
     def _take(self, step: Step) -> None:

@@ -8,9 +8,9 @@ import secrets
 import time
 from collections.abc import Sequence
 
-from redis.exceptions import ReadOnlyError, ResponseError, WatchError
+from redis.exceptions import ResponseError, WatchError
 
-from producer.append import OUTAGES, Batch, is_passing
+from producer.append import OUTAGES, Batch, is_of_replica, is_passing
 from producer.errors import ProducerError
 from producer.messages import ImageMessage
 from producer.names import OpenLane
@@ -64,26 +64,32 @@ class StepProducer(Producer):
                 self.check_memory(batch)
                 with self.server.pipeline() as transaction:
                     transaction.watch(self.names.run(run))  # type: ignore[no-untyped-call] # redis-py left it out
-                    if self._has_taken(step, transaction.get(self.names.run(run))):
+                    before = transaction.get(self.names.run(run))
+                    if self._has_taken(step, before):
                         return self.count_waiting(lane)
                     transaction.multi()
                     batch.add_commands(transaction, self.names, lane)
                     transaction.set(self.names.run(run), step.encode(self._sender), ex=KEPT_S)
-                    *replies, _ = transaction.execute()
+                    *replies, _ = transaction.execute(raise_on_error=False)
             except (*OUTAGES, WatchError) as problem:
                 time.sleep(batch.note_outage(problem))
                 continue
             except ResponseError as problem:
                 if not is_passing(problem):
                     raise batch.refusal(problem) from None
-                if isinstance(problem, ReadOnlyError):
+                if is_of_replica(problem):
                     # As `append` does: the next connection finds the primary.
                     self.server.connection_pool.disconnect(inuse_connections=False)
                 time.sleep(batch.note_outage())
                 continue
+            if any(isinstance(reply, Exception) for reply in replies):
+                # EXEC goes on behind an error, so the batch is not whole: a later run is to send it again.
+                self.server.set(self.names.run(run), before or "", ex=KEPT_S)
             if batch.note_replies(replies):
                 self._waker.send()
-            return batch.waiting
+            if not batch.remaining:
+                return batch.waiting
+            time.sleep(batch.note_outage())
 
     def _has_taken(self, step: Step, encoded: bytes | str | None) -> bool:
         """Say whether an earlier try of this step has arrived after all."""

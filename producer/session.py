@@ -15,6 +15,7 @@ from producer.enqueue import Run
 from producer.errors import ArchiveFullError, NotAcceptedError, ServerRefusedError
 from producer.once import OtherRunError, StepProducer
 from producer.progress import make_teller
+from producer.queue import BATCH
 from producer.rejects import Rejects
 from producer.server import find_server, show_server
 from producer.sinks import Direct, DryRun, Once, Sink
@@ -96,8 +97,13 @@ def _make_sink(arguments: Arguments, producer: StepProducer, checkpoint: Checkpo
     if arguments.checkpoint is None:
         return Direct(producer)
     last = producer.last_step(checkpoint.run)
-    if last is not None:
-        checkpoint.catch_up(last)
+    if last is not None and (lost := checkpoint.catch_up(last)):
+        click.echo(
+            f"lookalike enqueue: the server has lost the last {lost:,} batches that it had accepted, of {BATCH:,} "
+            "images at most (a failover, or a restored backup): send all once more with another checkpoint, "
+            "which is harmless",
+            err=True,
+        )
     return Once(producer, run=checkpoint.run)
 
 

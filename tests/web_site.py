@@ -113,10 +113,11 @@ class Site:
         }
         self.web: Web = None  # type: ignore[assignment]
 
-    def start_worker(self) -> None:
+    def start_worker(self) -> subprocess.Popen[bytes]:
         rights = {"LOOKALIKE_REDIS_URL": self.server.url_as("worker")}
         worker = start_worker({**self.environment, **rights}, concurrency=1, log=self.home / "worker.log")
         self.stack.callback(stop_process, worker)
+        return worker
 
     def start_web(self, wait: Any, **settings: str) -> Web:
         web = Web(

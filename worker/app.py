@@ -23,7 +23,7 @@ from producer.names import DRAIN_TASK, Names
 from producer.queue import Producer
 from producer.sentinels import kombu_broker
 from producer.wake import send_wake_up, wake_up
-from worker.bridge import VISIBLE_AFTER_S, Bridge
+from worker.bridge import Bridge, taken_messages
 from worker.broker import BrokerConnection
 from worker.child import Child
 from worker.commands.session import find_settings
@@ -103,8 +103,8 @@ class BridgeStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has n
             broker_url=app.settings.broker,
             patience_s=0,
         )
-        options = {"visibility_timeout": VISIBLE_AFTER_S}
-        _process.bridge = Bridge(app.connection_for_read(transport_options=options), producer)
+        connection = app.connection_for_read(transport_options=taken_messages(producer.names.enqueue_queue))
+        _process.bridge = Bridge(connection, producer)
         _process.bridge.start()
 
     def terminate(self, worker: Any) -> None:  # noqa: ANN401 - as above

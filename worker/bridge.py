@@ -33,6 +33,22 @@ LOOK_EVERY_S = 0.2
 """How soon a stop is noticed."""
 
 
+def taken_messages(queue: str) -> dict[str, object]:
+    """Give kombu's options for what the bridge has taken from `queue` and not acknowledged.
+
+    It is kept apart: kombu looks after all that was taken in a database, by the patience of whoever looks, and other
+    projects' tasks in the same one may take as long as they like.
+    """
+    return {
+        "visibility_timeout": VISIBLE_AFTER_S,
+        "unacked_key": f"{queue}.unacked",
+        "unacked_index_key": f"{queue}.unacked_index",
+        "unacked_mutex_key": f"{queue}.unacked_mutex",
+        # A worker that is killed while it looks keeps all others from looking, until its lock expires.
+        "unacked_mutex_expire": VISIBLE_AFTER_S,
+    }
+
+
 class Bridge(ConsumerMixin):
     """Takes `lookalike.enqueue` from the broker and appends its image; reconnects by itself, for as long as it runs."""
 

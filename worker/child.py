@@ -50,6 +50,8 @@ class Child:
         wake: Callable[[redis.Redis], object],
         stopping: Callable[[], bool],
     ) -> None:
+        self._stopping = stopping
+        self._thumbnails: ThumbnailKeeper | None = None
         with ExitStack() as built:
             self._build(settings, uuid=uuid, parent=parent, wake=wake, stopping=stopping, built=built)
             # Nothing was raised: it is closed with the child. Otherwise each drain would leave a note and threads.
@@ -59,6 +61,9 @@ class Child:
         """Work while there is work; see `Pipeline.run`."""
         with self._note.draining():
             self.pipeline.run()
+            if self._thumbnails is not None and self._stopping():
+                # The parent ends its children when none is draining; a recorded image is not decoded again.
+                self._thumbnails.flush()
 
     def close(self) -> None:
         """End in good order: no thread, no note, no connection is left."""
@@ -101,9 +106,9 @@ class Child:
         look = None
         store = open_thumbnails(settings.thumbnails)
         if store is not None:
-            keeper = ThumbnailKeeper(store)
-            built.callback(keeper.close)
-            look = keeper.keep
+            self._thumbnails = ThumbnailKeeper(store)
+            built.callback(self._thumbnails.flush)
+            look = self._thumbnails.keep
         self.pipeline = Pipeline(
             settings,
             ownership=ownership,

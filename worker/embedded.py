@@ -173,7 +173,8 @@ class EmbeddedServer:
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
         except (OSError, ValueError):
             return
-        if any(program.encode() in command for program in _PROGRAMS):
+        # A server that listens on nothing but its socket has it in its title, whatever its program is called.
+        if any(told.encode() in command for told in (str(self.socket), *_PROGRAMS)):
             os.kill(pid, signal.SIGTERM)
             end = time.monotonic() + STOP_TIMEOUT_S
             while Path(f"/proc/{pid}").exists() and time.monotonic() < end:

@@ -24,7 +24,8 @@ WRITERS = 8
 PENDING = 256
 """Thumbnails that wait for a remote store, 6 kB each: beyond, they are dropped, since no image waits for them."""
 
-CLOSE_TIMEOUT_S = 3.0
+FLUSH_S = 1.0
+"""A stop gives what waits for a remote store so long: less than a worker has for all of its stop."""
 
 _ORIENTATION = 0x0112
 _COMPLAIN_EVERY_S = 60.0
@@ -88,10 +89,10 @@ class ThumbnailKeeper:
             self._done()
             self._complain(str(error))
 
-    def close(self) -> None:
-        """Give what waits for a remote store a few seconds."""
+    def flush(self) -> None:
+        """Give what waits for a remote store a second."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._pending, timeout=CLOSE_TIMEOUT_S)
+            self._changed.wait_for(lambda: not self._pending, timeout=FLUSH_S)
 
     def _write_pending(self, sha256: bytes, webp: bytes) -> None:
         try:

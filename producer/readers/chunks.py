@@ -15,8 +15,8 @@ from typing import IO, BinaryIO, cast
 CHUNK_BYTES = 1 << 18
 PACKED = (".gz", ".bz2", ".zst")
 
-_NO_TEXT = re.compile(rb"PAR1|\x1f\x8b|BZh[1-9]1AY&SY|\x28\xb5\x2f\xfd")
-"""How Parquet, gzip, bzip2 and zstandard begin."""
+_NO_TEXT = re.compile(rb"PAR1[\x00-\x08\x0e-\x1f]|\x1f\x8b|BZh[1-9]1AY&SY|\x28\xb5\x2f\xfd")
+"""How Parquet (its first page's header follows), gzip, bzip2 and zstandard begin."""
 
 
 class BrokenFileError(ValueError):

@@ -85,17 +85,47 @@ def test_what_a_killed_worker_had_taken_is_taken_again_by_another_one(service, o
             app.send_task("lookalike.enqueue", [url], queue="lookalike.test")
         with redis.Redis(unix_socket_path=str(own_server.socket), db=1) as broker:
             wait_until(
-                lambda: any(b"lookalike.enqueue" in taken for taken in broker.hvals("unacked")),
+                lambda: any(
+                    b"lookalike.enqueue" in taken for taken in broker.hvals("lookalike.test.unacked")
+                ),
                 what="it is taken",
             )
             first.kill()
             first.wait()
             # A minute passes, without anybody waiting for it.
-            aged = dict.fromkeys(broker.zrange("unacked_index", 0, -1), time.time() - VISIBLE_AFTER_S - 1)
-            broker.zadd("unacked_index", aged)
+            aged = dict.fromkeys(
+                broker.zrange("lookalike.test.unacked_index", 0, -1), time.time() - VISIBLE_AFTER_S - 1
+            )
+            broker.zadd("lookalike.test.unacked_index", aged)
+            assert broker.ttl("lookalike.test.unacked_mutex") <= VISIBLE_AFTER_S
+            broker.delete("lookalike.test.unacked_mutex")
     finally:
         service.client.config_set("maxmemory", "0")
 
     service.start_worker(LOOKALIKE_BROKER_URL=own_server.broker_as("worker"))
 
     assert service.wait_done(images=1)["images"] == 1
+
+
+def test_what_others_have_taken_from_the_same_broker_stays_theirs(service, broker, foreign_app, demo_images):
+    lists = broker(1)
+    url = f"redis+socket://{service.server.socket}?virtual_host=1"
+    with (
+        Celery("theirs", broker=url, set_as_current=False) as theirs,
+        theirs.connection_for_read() as connection,
+    ):
+        theirs.send_task("theirs", queue="celery")
+        queue = connection.SimpleQueue("celery")
+        queue.get(timeout=5)
+        aged = dict.fromkeys(lists.zrange("unacked_index", 0, -1), time.time() - VISIBLE_AFTER_S - 1)
+        lists.zadd("unacked_index", aged)
+
+        service.start_worker()
+        foreign_app.send_task(
+            "lookalike.enqueue", [f"{demo_images.base_url}rocket.jpg"], queue="lookalike.test"
+        )
+        service.wait_done(images=1)
+
+        assert len(aged) == 1
+        assert (lists.llen("celery"), set(lists.zrange("unacked_index", 0, -1))) == (0, set(aged))
+        queue.close()

@@ -86,3 +86,18 @@ def test_a_quantile_is_as_true_as_its_buckets(share):
 def test_of_no_image_there_is_no_quantile():
     assert quantile_s({}, 0.5) is None
     assert quantile_s({7: 0}, 0.5) is None
+
+
+@pytest.mark.parametrize("damage", [{"ms": "no number"}, {"ms": str(2**63 - 1)}, None])
+def test_an_alert_goes_out_whatever_lies_where_latencies_are_counted(client, keys, consumer, send, damage):
+    send("a", A)
+    owner = consumer("owner")
+    (entry,) = owner.take()
+    record = owner.record(entry)
+    if damage is None:
+        client.set(keys.latency("live"), "no hash")
+    else:
+        client.hset(keys.latency("live"), mapping=damage)
+
+    assert owner.publish(entry, record, '{"id": 1}') == "OK"
+    assert client.xlen(keys.alerts) == 1

@@ -3,8 +3,10 @@
 import threading
 
 import pytest
+from redis.exceptions import ResponseError
 
 from producer import ArchiveFullError, ServerRefusedError
+from producer.append import Batch, is_passing
 from producer.messages import ImageMessage
 from producer.once import OtherRunError, StepProducer
 from producer.readers.rows import Position
@@ -78,6 +80,63 @@ def test_a_server_that_has_forgotten_a_run_takes_its_next_step(server, keys, cli
         send(producer, 2)
 
     assert in_lane() == urls(2)
+
+
+def test_a_refusal_that_passes_is_waited_for(keys, own_server):
+    with connect(own_server.url) as client, StepProducer(own_server.url, keys.archive) as producer:
+        client.config_set("min-replicas-to-write", 1)
+        end = threading.Timer(0.5, client.config_set, ["min-replicas-to-write", 0])
+        end.start()
+
+        send(producer, 1)
+
+        end.join()
+        assert client.xlen(keys.stream("backlog")) == 10
+
+
+@pytest.mark.parametrize(
+    ("answer", "passes", "is_full"),
+    [
+        ("MISCONF Valkey is configured to save RDB snapshots, but cannot", True, False),
+        ("EXECABORT Transaction discarded because of: READONLY You can't write", True, False),
+        ("EXECABORT Transaction discarded because of: OOM command not allowed", False, True),
+        ("Command # 1 (XADD x url https://u:p@a.org) of pipeline caused error: MISCONF Errors", True, False),
+        ("Command # 1 (XADD x url MISCONF) of pipeline caused error: WRONGTYPE Operation", False, False),
+    ],
+)
+def test_a_refusal_is_known_wherever_in_a_transaction_it_comes(answer, passes, is_full):
+    problem = ResponseError(answer)
+    error = Batch(messages(1), patience_s=0).refusal(problem)
+
+    assert is_passing(problem) == passes
+    assert isinstance(error, ArchiveFullError) == is_full
+
+
+def test_a_refusal_shows_nothing_of_what_was_sent(server, keys):
+    secret = [ImageMessage(url="https://user:secret@a.org/1")]
+    with StepProducer(server.url_as("producer"), keys.archive) as producer:
+        producer.server.set(keys.run(RUN), "")
+        with connect(server.url) as client:
+            client.set(keys.stream("backlog"), "no stream")
+
+        with pytest.raises(ServerRefusedError) as refusal:
+            producer.append_step(secret, lane="backlog", run=RUN, step=step(1))
+
+    assert "WRONGTYPE" in str(refusal.value)
+    assert "secret" not in str(refusal.value)
+
+
+def test_a_step_whose_batch_fails_within_the_transaction_is_not_taken(server, keys, client, in_lane):
+    client.xadd(keys.stream("backlog"), {"url": "https://a.org/last"}, id=f"{2**64 - 1}-{2**64 - 1}")
+    with StepProducer(server.url_as("producer"), keys.archive) as producer:
+        with pytest.raises(ServerRefusedError, match="not accepted: 10"):
+            send(producer, 1)
+        client.delete(keys.stream("backlog"))
+
+        assert producer.last_step(RUN) is None
+        send(producer, 1)
+
+    assert in_lane() == urls(1)
 
 
 def test_a_read_only_replica_is_waited_for(keys, own_server):

@@ -59,16 +59,14 @@ def test_parquet_of_nothing_is_a_table_without_rows(web):
 
 
 @pytest.fixture
-def many(client, keys, scripts):
+def many(filer, keys, scripts):
     """An archive with 60 clusters of two images."""
-    filer = Filer(client, keys, scripts)
     for number in range(120):
         filer.file(1000 + number % 60, name=f"https://example.org/{number}.jpg")
     return OpenArchive("", scripts, Listing(scripts, keys=keys), None, None, None)
 
 
-def test_clusters_that_grow_during_a_download_are_in_it_once(client, keys, scripts):
-    filer = Filer(client, keys, scripts)
+def test_clusters_that_grow_during_a_download_are_in_it_once(filer, keys, scripts):
     hashes = range(1000, 1000 + PAGE + 50)
     for number in range(2):
         for phash in hashes:
@@ -100,9 +98,14 @@ def test_parquet_comes_a_group_of_rows_at_a_time(many):
 
 
 @pytest.fixture
-def long_table(site, server, client, keys, scripts, wait):
+def filer(client, keys, scripts):
+    """Files images into an empty archive."""
+    return Filer(client, keys, scripts)
+
+
+@pytest.fixture
+def long_table(site, server, filer, wait):
     """A page of an archive with 400 clusters, whose table has 6 MB."""
-    filer = Filer(client, keys, scripts)
     for phash in range(1000, 1400):
         for number in range(2):
             filer.file(phash, name=f"https://example.org/{'x' * 7000}/{phash}/{number}.jpg")

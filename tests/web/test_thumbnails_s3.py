@@ -10,6 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.web_site import DEMO_FOLDER, Site, Web
+from worker.processes import stop_process
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
@@ -59,7 +60,7 @@ def stored(store, tmp_path_factory, wait):
     with ExitStack() as stack:
         site = Site(tmp_path_factory.mktemp("s3"), stack)
         site.environment |= store[0] | {"LOOKALIKE_THUMBNAILS": "s3://look/small/ones"}
-        site.start_worker()
+        site.worker = site.start_worker()
         site.producer.send_many({"url": site.images.url(DEMO_FOLDER / name), "id": name} for name in NAMES)
         wait(lambda: site.ended() == len(NAMES), what="the images")
         site.web = site.start_web(wait)
@@ -112,14 +113,34 @@ def test_a_store_that_never_answers_holds_up_nothing_but_pictures(stored, wait):
     assert drawn == {"image/svg+xml"}
 
 
+def test_a_stop_writes_what_waits(stored, store, wait):
+    _, client, _ = store
+    names = sorted(path.name for path in DEMO_FOLDER.glob("*.jpg"))
+    stored.producer.send_many({"url": stored.images.url(DEMO_FOLDER / name), "id": name} for name in names)
+    wait(lambda: int(stored.client.hget(stored.keys.counters, "images")) > 2 * len(NAMES), what="some images")
+
+    stop_process(stored.worker)
+
+    kept = {row["Key"] for row in client.list_objects_v2(Bucket="look")["Contents"]}
+    told = {name: stored.web.get(f"/v1/images/{name}") for name in names if name != "rocket.jpg"}
+    recorded = {name: answer.json()["sha256"] for name, answer in told.items() if answer.status == 200}
+    assert len(recorded) > len(NAMES)
+    assert [
+        name for name, sha in recorded.items() if f"small/ones/{sha[:2]}/{sha[2:4]}/{sha}.webp" not in kept
+    ] == []
+    stored.worker = stored.start_worker()
+    wait(lambda: stored.ended() == len({*NAMES, *names}), what="the others")
+
+
 def test_no_image_is_lost_where_the_store_is_away(stored, store, wait):
     _, _, process = store
     process.kill()
     process.wait()
 
-    stored.producer.send(stored.images.url(DEMO_FOLDER / "coffee.jpg"), id="coffee")
+    ended = stored.ended()
+    stored.producer.send(stored.images.url(DEMO_FOLDER / "coffee.jpg"), id="one more")
 
-    wait(lambda: stored.ended() == len(NAMES) + 1, what="the image without a thumbnail")
+    wait(lambda: stored.ended() == ended + 1, what="the image without a thumbnail")
     picture = stored.web.get("/thumbnail?id=astronaut.jpg")
     assert (picture.status, picture.headers["Content-Type"]) == (200, "image/svg+xml")
     assert stored.web.get("/healthz").status == 200

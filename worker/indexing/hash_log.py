@@ -54,9 +54,9 @@ class KnownConnections:
         self._known.add(connection)
 
     def forget(self, connection: ConnectionInterface) -> None:
-        """Say that this connection reconnected, or showed another log."""
+        """Say that this connection reconnected, or showed another log: the others may lead to where it led before."""
         self._seen.discard(connection)
-        self._known.discard(connection)
+        self._known.clear()
 
 
 class LogConnection:
@@ -134,9 +134,9 @@ class HashLog:
     def is_known(self) -> bool:
         """Whether the connection that the pool gives next, the one used last, is known; no round trip."""
         # Taking it from the pool also polls its socket, which costs as much as a search (90 us, decision 0013).
-        idle = getattr(self._pool, "_available_connections", None)
-        if idle:
-            return idle[-1] in self._known
+        idle = getattr(self._pool, "_available_connections", ())
+        for last in idle[-1:]:  # none, where another thread has just taken it
+            return last in self._known
         connection = self._pool.get_connection()
         try:
             return connection in self._known

@@ -31,16 +31,17 @@ if is_done(record) then
   return {'DONE'}
 end
 redis.call('HSET', image_key(number), number, string.char(string.byte(record, 1) + DONE) .. string.sub(record, 2))
--- From the arrival on the lane to this moment; an id that somebody made up tells nothing.
-local waited = math.max(0, now_ms() - tonumber(string.match(ARGV[3], '^%d+')))
-if waited < MAX_WAITED_MS then
-  local latency = prefix .. 'latency:' .. string.match(KEYS[2], '[a-z]+$')
-  redis.call('HINCRBY', latency, string.format('%d', math.floor(4 * math.log(waited + 1) / math.log(2))), 1)
-  redis.call('HINCRBY', latency, 'ms', string.format('%d', waited))
-end
 if ARGV[8] ~= '' then
   redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[9], '*', 'event', ARGV[8])
   redis.call('HINCRBY', KEYS[5], 'alerts', 1)
   redis.call('PUBLISH', KEYS[4], ARGV[8])
+end
+-- From the arrival on the lane to this moment; an id that somebody made up tells nothing. Last, and without an error:
+-- whatever lies at that key, the alert is out.
+local waited = math.max(0, now_ms() - tonumber(string.match(ARGV[3], '^%d+')))
+if waited < MAX_WAITED_MS then
+  local latency = prefix .. 'latency:' .. string.match(KEYS[2], '[a-z]+$')
+  redis.pcall('HINCRBY', latency, string.format('%d', math.floor(4 * math.log(waited + 1) / math.log(2))), 1)
+  redis.pcall('HINCRBY', latency, 'ms', string.format('%d', waited))
 end
 return {'OK'}
