@@ -93,18 +93,18 @@ class Web:
 class Site:
     """A service with its page, on an embedded server of its own."""
 
-    def __init__(self, home: Path, stack: ExitStack) -> None:
+    def __init__(self, home: Path, stack: ExitStack, *, archive: str = ARCHIVE) -> None:
         self.home = home
         self.stack = stack
         self.server = stack.enter_context(RoleServer(home / "data", config=IN_MEMORY))
         self.images = stack.enter_context(ImageServer(DEMO_FOLDER))
         self.client = stack.enter_context(connect(self.server.url))
-        self.producer = stack.enter_context(Producer(self.server.url_as("producer"), ARCHIVE))
-        self.keys = Keyspace(ARCHIVE)
+        self.producer = stack.enter_context(Producer(self.server.url_as("producer"), archive))
+        self.keys = Keyspace(archive)
         self.environment = {
             "LOOKALIKE_REDIS_URL": self.server.url_as("page"),
             "LOOKALIKE_BROKER_URL": "",
-            "LOOKALIKE_ARCHIVE": ARCHIVE,
+            "LOOKALIKE_ARCHIVE": archive,
             "LOOKALIKE_STATE_DIR": str(home / "state"),
             "LOOKALIKE_CACHE_DIR": str(home / "cache"),
             "LOOKALIKE_ALLOW_NETWORKS": "127.0.0.1/32",

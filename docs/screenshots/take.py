@@ -44,6 +44,8 @@ PAGES = {
     "system": "/system",
     "reference": "/v1/docs",
 }
+WHOLE = ("cluster", "compare", "system")
+"""Pages that are shown to their end."""
 
 
 def wait(condition: Any, *, timeout_s: float = 60.0, what: str) -> None:
@@ -60,8 +62,7 @@ def running_page() -> Iterator[str]:  # noqa: C901 - one scene after the other
     """Serve the demo images, sent in as four sources with some copies, and three failures; give the page's URL."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lookalike-shots-")))
-        site = Site(home, stack)
-        site.environment["LOOKALIKE_ARCHIVE"] = "test"
+        site = Site(home, stack, archive="demo")
         site.start_worker()
         site.web = site.start_web(wait)
         paths = sorted(path for path in DEMO_FOLDER.iterdir() if path.suffix != ".csv")
@@ -116,7 +117,7 @@ def take(url: str, folder: Path, *, only: str = "") -> None:
                             " image.loading = 'eager'; return image.decode().catch(() => 0); }))"
                         )
                         page.wait_for_timeout(600)
-                        shot = Image.open(BytesIO(page.screenshot()))
+                        shot = Image.open(BytesIO(page.screenshot(full_page=name in WHOLE)))
                         shot.save(folder / f"{name}-{size}-{scheme}.webp", quality=86, method=6)
                 context.close()
         browser.close()

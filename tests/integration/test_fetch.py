@@ -668,6 +668,9 @@ def folder(tmp_path):
         ("{root}-beside/a.jpg", RefusedSchemeError),
         ("{root}/pipe.jpg", RefusedSchemeError),
         ("{root}", RefusedSchemeError),
+        ("{root}/../absent.jpg", RefusedSchemeError),
+        ("{root}/up/absent/a.jpg", RefusedSchemeError),
+        ("/absent/a.jpg", RefusedSchemeError),
         ("/dev/zero", RefusedSchemeError),
         ("/proc/self/environ", RefusedSchemeError),
         ("{root}/missing.jpg", MissingFileError),
@@ -682,6 +685,16 @@ def test_a_file_is_read_below_its_root_only(folder, path, expected):
         assert fetcher.fetch(url) == expected
     else:
         assert type(error_of(fetcher, url)) is expected
+
+
+def test_outside_of_its_root_what_exists_and_what_does_not_are_told_alike(folder):
+    fetcher = Fetcher(replace(LIMITS, file_roots=(folder,)))
+
+    there, absent = (
+        error_of(fetcher, f"file://{folder.parent}/{name}.jpg") for name in ("outside", "absent")
+    )
+
+    assert str(there).replace("outside.jpg", "absent.jpg") == str(absent)
 
 
 def test_no_file_is_read_without_a_root(fetcher, folder):

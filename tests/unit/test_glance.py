@@ -19,11 +19,19 @@ def test_copies_and_look_alikes_add_up():
     seen = look_back(_data(copies=3, matches=[(4, "2026-11-19T00:00:00Z"), (1, "2026-10-01T00:00:00Z")]))
 
     assert seen == SeenBefore(copies=3, alike=5, is_more=False, since="2026-10-01T00:00:00Z")
-    assert seen.total == 8
 
 
 def test_an_alert_that_holds_not_all_says_so():
     assert look_back(_data(matches=[(1, "2026-10-01T00:00:00Z")], match_count=30)).is_more
+
+
+def test_the_first_time_is_told_only_where_the_alert_holds_it():
+    early = [(1, "2026-10-01T00:00:00Z")]
+
+    assert look_back(_data(copies=5, matches=early)).since == "2026-10-01T00:00:00Z"
+    # The alert holds the latest five: the first of six may have been before all that it tells of.
+    assert look_back(_data(copies=6, matches=early)).since is None
+    assert look_back(_data(matches=early, match_count=2)).since is None
 
 
 def test_copies_alone_are_enough():
@@ -33,4 +41,6 @@ def test_copies_alone_are_enough():
 def test_a_published_alert_can_be_read():
     found = json.loads((ROOT / "tests" / "contract" / "alert.json").read_text())
 
-    assert look_back(found["data"]).total > 0
+    assert look_back(found["data"]) == SeenBefore(
+        copies=1, alike=2, is_more=False, since="2026-11-18T11:06:40.000Z"
+    )

@@ -8,7 +8,9 @@ import time
 import pytest
 from redis.asyncio import Redis
 
+from tests.web_site import ROOT
 from worker.web.fan_out import KEEP, FanOut
+from worker.web.pages.live import MOST
 
 CLIENTS = 100
 ALERTS = 2000
@@ -111,6 +113,57 @@ async def _read(url, *, ids, done, reconnect_each):
                 read_here += 1
         writer.close()
     done.append(time.time())
+
+
+async def _read_ids(url, path, *, until):
+    """Give the ids of the events up to one of them, and when each came."""
+    host, port = re.fullmatch(r"http://([^:]+):(\d+)", url).groups()
+    reader, writer = await asyncio.open_connection(host, int(port), limit=2**20)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    found = {}
+    while until not in found:
+        line = (await reader.readline()).decode()
+        assert line, "the answer ended"
+        if line.startswith("id: "):
+            found[line[4:].strip()] = time.time()
+    writer.close()
+    return found
+
+
+def test_who_comes_back_late_holds_up_nobody(site, wait):
+    """The page gives the latest alerts, the API all of them, however old the position; others get theirs at once."""
+    stream = "{late}:alerts"
+    event = json.dumps(json.loads((ROOT / "tests" / "contract" / "alert.json").read_text()))
+    pipe = site.client.pipeline(transaction=False)
+    for _ in range(KEEP + 500):
+        pipe.xadd(stream, {"event": event})
+    old = [entry_id.decode() for entry_id in pipe.execute()]
+    web = site.start_web(wait, LOOKALIKE_ARCHIVE="late")
+
+    async def main():
+        end = f"{2**45}-1"
+        late = [
+            asyncio.create_task(_read_ids(web.url, f"{path}?after=0-0", until=end))
+            for path in ("/live/events", *["/v1/alerts/stream"] * 5)
+        ]
+        live = asyncio.create_task(_read_ids(web.url, f"/v1/alerts/stream?after={old[-1]}", until=end))
+        client, sent_at = Redis.from_url(site.server.url), {}
+        for _ in range(30):
+            entry_id = (await client.xadd(stream, {"event": event})).decode()
+            sent_at[entry_id] = time.time()
+            await asyncio.sleep(0.02)
+        await client.xadd(stream, {"event": event}, id=end)
+        await client.aclose()
+        return await asyncio.gather(*late), await live, sent_at
+
+    (page, *api), live, sent_at = asyncio.run(main())
+
+    everything = [*old, *sent_at, f"{2**45}-1"]
+    assert [list(found) for found in api] == [everything] * 5
+    assert MOST < len(page) <= MOST + len(sent_at) + 1
+    assert list(page) == everything[-len(page) :]
+    assert list(live) == everything[len(old) :]
+    assert max(live[entry_id] - at for entry_id, at in sent_at.items()) < 3
 
 
 async def _stall(url):

@@ -4,8 +4,8 @@ import pytest
 
 from tests.filer import Filer
 from worker.reading.listing import Listing
-from worker.reading.periods import Periods
-from worker.web.choosing import Choice, choose_page
+from worker.reading.periods import Period, Periods
+from worker.web.choosing import MAX_GROWTH_IMAGES, Choice, check_growth, choose_page
 from worker.web.problems import ProblemError
 from worker.web.service import OpenArchive
 
@@ -47,6 +47,15 @@ def test_a_window_without_images_has_no_cluster(archive):
     assert _grown(archive, since="2020-01-01", until="2020-01-31") == []
     assert _grown(archive, until="2020-01-31") == []
     assert _grown(archive, since="2100-01-01") == []
+
+
+def test_a_window_of_too_many_images_is_refused():
+    check_growth(Period(7, 7 + MAX_GROWTH_IMAGES))
+
+    with pytest.raises(ProblemError, match="take a shorter one") as raised:
+        check_growth(Period(7, 8 + MAX_GROWTH_IMAGES))
+
+    assert (raised.value.status, raised.value.kind) == (422, "window-too-large")
 
 
 def test_there_is_one_page(archive):

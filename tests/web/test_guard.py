@@ -71,6 +71,46 @@ def test_a_browser_sends_the_token_as_a_password(guarded):
     assert guarded.send("GET", "/", headers=headers).status == 200
 
 
+@pytest.mark.parametrize("scheme", ["Basic", "Bearer"])
+def test_a_header_that_nobody_can_read_is_no_token(guarded, scheme):
+    answer = guarded.send("GET", "/v1/stats", headers={"Authorization": f"{scheme} \u00e9"})
+
+    assert (answer.status, answer.json()["type"]) == (401, "/problems/token-needed")
+
+
+def test_beside_its_names_a_service_answers_on_loopback(site, wait, tmp_path):
+    file = tmp_path / "tokens"
+    file.write_text(f"read {READER}\n")
+    file.chmod(0o600)
+
+    named = site.start_web(wait, LOOKALIKE_API_TOKENS_FILE=str(file), LOOKALIKE_WEB_NAMES="look.example")
+
+    answers = {
+        host: named.get("/healthz", Host=host).status
+        for host in ("look.example", "127.0.0.1:8077", "evil.example")
+    }
+    assert answers == {"look.example": 200, "127.0.0.1:8077": 200, "evil.example": 421}
+
+
+def test_a_fault_is_told_as_a_problem_sealed_counted_and_logged(site, wait):
+    site.client.xadd("{faulty}:alerts", {"event": "no JSON"})
+    faulty = site.start_web(wait, LOOKALIKE_ARCHIVE="faulty")
+
+    answer = faulty.get("/v1/alerts")
+
+    assert (answer.status, answer.json()["type"]) == (500, "/problems/internal")
+    assert "no JSON" not in answer.text
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert 'route="/v1/alerts",status="500"' in faulty.get("/metrics").text
+    assert "JSONDecodeError" in faulty.log.read_text()
+
+
+def test_no_path_leads_to_a_host_that_the_request_names(web):
+    answer = web.get("/clusters/", Host="localhost:1")
+
+    assert (answer.status, answer.headers.get("Location")) == (404, None)
+
+
 def test_no_token_and_no_searched_url_is_in_the_log(guarded):
     guarded.send("GET", "/v1/search?url=http://127.0.0.2/a.jpg?token=hidden", headers=_bearer(READER))
     guarded.send("GET", "/v1/stats", headers=_bearer("guess-of-a-token-" + "x" * 9))
@@ -143,12 +183,46 @@ def test_a_name_that_is_not_ours_is_refused(web, host, status):
         ({"Sec-Fetch-Site": "same-site"}, 403),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
     ],
 )
 def test_another_sites_page_cannot_send(web, headers, status):
     answer = web.send("POST", "/blur", fields={"on": "0"}, encode_multipart=False, headers=headers)
 
     assert answer.status == status
+
+
+LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+PICTURE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+SEARCHED = "http://127.0.0.1:1/a.jpg"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/v1/stats", PICTURE, 403),
+        ("/v1/stats", PICTURE | {"Sec-Fetch-Site": "same-site"}, 403),
+        ("/v1/stats", PICTURE | {"Sec-Fetch-Site": "same-origin"}, 200),
+        ("/clusters", LINK | {"Sec-Fetch-Dest": "iframe"}, 403),
+        ("/clusters", LINK, 200),
+        ("/clusters", LINK | {"Sec-Fetch-Site": "none"}, 200),
+        (f"/v1/search?url={SEARCHED}", PICTURE, 403),
+        (f"/v1/search?url={SEARCHED}", LINK, 403),
+        (f"/v1/search?url={SEARCHED}", LINK | {"Sec-Fetch-Site": "none"}, 502),
+        (f"/search?q={SEARCHED}", PICTURE, 403),
+        (f"/search?q={SEARCHED}", LINK | {"Sec-Fetch-Site": "same-origin"}, 502),
+    ],
+)
+def test_another_sites_page_reaches_nothing_but_by_a_link(web, path, headers, status):
+    assert web.get(path, **headers).status == status
+
+
+def test_a_link_from_elsewhere_lets_nothing_be_downloaded(web):
+    answer = web.get(f"/search?q={SEARCHED}", **LINK)
+
+    assert answer.status == 200
+    assert f'value="{SEARCHED}"' in answer.text
+    assert "Another site led here: press Search" in answer.text
 
 
 @pytest.mark.parametrize("referer", ["https://evil.example//evil.example/x", "//evil.example", "x"])

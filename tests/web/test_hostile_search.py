@@ -27,6 +27,7 @@ def hooked(site, wait):
         LOOKALIKE_DECODE_TIMEOUT=str(DECODE_TIMEOUT_S),
         LOOKALIKE_CHILD_MEMORY=str(2**27 + 2**26),
         LOOKALIKE_MAX_PIXELS=str(10**9),
+        LOOKALIKE_FILE_ROOTS=str(DEMO_FOLDER),
     )
 
 
@@ -94,6 +95,16 @@ def test_a_person_reads_why_there_is_no_answer(hooked):
 
     assert answer.status == 422
     assert "It ended the process that was to read it" in answer.text
+
+
+@pytest.mark.parametrize("name", ["chelsea.jpg", "absent.jpg"])
+@pytest.mark.parametrize("path", ["/v1/search?url=", "/search?q="])
+def test_no_file_of_the_services_own_machine_is_searched_for(hooked, path, name):
+    answer = hooked.get(f"{path}file://{DEMO_FOLDER}/{name}")
+
+    assert answer.status == 422
+    assert "its scheme is not one of http, https" in answer.text
+    assert "image/webp" not in answer.text
 
 
 def test_one_process_hashes_file_after_file(hooked):

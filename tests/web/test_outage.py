@@ -53,6 +53,9 @@ def test_an_outage_is_told_and_over_when_the_server_is_back(own, wait):
         "/system": 503,
     }
     assert answers["/v1/stats"].headers["Retry-After"] == "5"
+    # Anybody may ask: where the server is stands in the log alone.
+    assert web.get("/readyz").json()["detail"] == "ConnectionError"
+    assert "not ready: ConnectionError: " in web.log.read_text()
     server.start()
     wait(lambda: web.get("/readyz").status == 200, what="the page is ready again")
     assert web.stop() == 0

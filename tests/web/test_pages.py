@@ -1,10 +1,14 @@
 """The pages as HTML: whole without a script, and nothing that a stranger wrote becomes more than text."""
 
+import io
 import re
 from html.parser import HTMLParser
 from urllib.parse import quote
 
 import pytest
+from PIL import Image
+
+from tests.web_site import DEMO_FOLDER
 
 CAT = "b15fe6465121175e"
 HOSTILE_ID = "<img src=x onerror=alert(1)>"
@@ -118,6 +122,84 @@ def test_a_search_tells_why_there_is_no_answer(web, site):
         answer = web.get(f"/search?q={quote(url)}")
         assert expected in Page(answer.text).text
         assert answer.status in (422, 502)
+
+
+def test_an_alert_tells_the_same_hash_from_a_similar_picture(web):
+    alerts = re.findall(
+        r'<li class="item alert".*?</li>', web.get("/").text + web.get("/?source=demo").text, re.DOTALL
+    )
+    told = {re.search(r'class="often"><b>([^<]+)</b>', alert)[1] for alert in alerts}
+    buttons = {re.search(r'class="open button"[^>]*>([^<]+)</a>', alert)[1] for alert in alerts}
+
+    seen = re.compile(
+        r"(Same hash seen [\d,]+ times?(, similar [\d,]+ times?)?|Similar pictures? seen [\d,]+ times?)"
+        r"( or more)? before"
+    )
+    assert [text for text in told if not seen.fullmatch(text)] == []
+    assert {text.split(" ")[0] for text in told} == {"Same", "Similar"}
+    assert [
+        text for text in buttons if not re.fullmatch(r"Open cluster \(.*(same hash|look-alikes?)\)", text)
+    ] == []
+
+
+def test_who_saw_a_picture_first_is_told_only_where_the_alert_holds_it(web):
+    html = web.get("/?source=tipline").text
+    since = [
+        (int(re.search(r"Same hash seen (\d+)", alert)[1]), "since" in alert)
+        for alert in re.findall(r'<p class="verdict">.*?</p>', html, re.DOTALL)
+    ]
+
+    assert since
+    assert all(is_told == (copies <= 5) for copies, is_told in since)
+
+
+def test_a_searched_picture_stands_beside_the_nearest(web):
+    image = Image.open(DEMO_FOLDER / "coffee.jpg")
+    body = io.BytesIO()
+    # 4 bits from what the archive holds.
+    image.crop((0, 0, image.width * 97 // 100, image.height)).save(body, "PNG")
+
+    answer = web.send("POST", "/search", fields={"file": ("a.png", body.getvalue()), "max_distance": "16"})
+
+    page = Page(answer.text)
+    assert "Not seen before with this hash" in page.text
+    assert [image["alt"] for image in page.all("img")][1:3] == [
+        "What you searched for",
+        "The nearest picture of the archive",
+    ]
+    assert answer.text.count("What you searched for") == 2
+
+
+@pytest.fixture(scope="module")
+def strict(site, wait):
+    """A page of an archive whose alerts are nearer than usual."""
+    return site.start_web(wait, LOOKALIKE_MAX_DISTANCE="5")
+
+
+def _distance_shown(page):
+    return [option["value"] for option in page.all("option") if "selected" in option]
+
+
+def test_a_search_begins_with_the_distance_of_alerts_and_shows_any(strict):
+    assert _distance_shown(_page(strict, "/search")) == ["5"]
+    assert _distance_shown(_page(strict, f"/search?q={CAT}")) == ["5"]
+    assert _distance_shown(_page(strict, "/search?max_distance=13")) == ["13"]
+    searched = strict.send("POST", "/search", fields={"file": ("a.jpg", b"none")})
+    assert _distance_shown(Page(searched.text)) == ["5"]
+
+
+def test_what_is_near_enough_for_an_alert_is_a_setting(web, strict):
+    alerts = web.get("/v1/alerts").json()["alerts"]
+    pairs = {
+        match["distance"]: (alert["data"]["image"]["id"], match["sample"]["id"])
+        for alert in alerts
+        for match in alert["data"]["matches"]
+    }
+    bits = next(bits for bits in pairs if 5 < bits <= 10)
+    path = "/compare?a={}&b={}".format(*(quote(image_id, safe="") for image_id in pairs[bits]))
+
+    assert "Near enough for an alert" in _page(web, path).text
+    assert "Too far apart for an alert" in _page(strict, path).text
 
 
 def test_a_flat_hash_is_told_to_have_too_little_texture(web):

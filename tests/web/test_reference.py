@@ -93,5 +93,14 @@ def test_words_narrow_the_operations(site):
     assert "<script>" not in site.web.get("/v1/docs?q=%3Cscript%3E").text
 
 
+def test_words_of_an_object_find_the_operations_that_give_it(site):
+    def found(words):
+        html = site.web.get(f"/v1/docs?q={words}").text
+        return set(re.findall(r'<b class="method \w+">\w+</b> <code>([^<]+)</code>', html))
+
+    assert found("thumbnail") == found("scraped_at") - {"/v1/images"} >= {"/v1/search", "/v1/clusters"}
+    assert found("clusters_by_min_size") == {"/v1/stats"}
+
+
 def test_it_is_small(page):
     assert len(gzip.compress(page.encode())) < 15_000

@@ -1,7 +1,10 @@
 """Thumbnails in S3: a real server of its protocol on loopback, written by a worker, served by the page."""
 
+import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
@@ -90,6 +93,24 @@ def test_a_picture_that_is_not_there_is_drawn(stored, store):
     answer = stored.web.get("/thumbnail?id=rocket.jpg")
 
     assert (answer.status, answer.headers["Content-Type"]) == (200, "image/svg+xml")
+
+
+def test_a_store_that_never_answers_holds_up_nothing_but_pictures(stored, wait):
+    with socket.create_server(("127.0.0.1", 0), backlog=200) as silent, ThreadPoolExecutor(100) as many:
+        host, port = silent.getsockname()
+        web = stored.start_web(wait, AWS_ENDPOINT_URL=f"http://{host}:{port}")
+        pictures = [many.submit(web.get, "/thumbnail?id=chelsea.jpg") for _ in range(90)]
+        wait(lambda: any(picture.done() for picture in pictures), what="a drawing instead of a picture")
+
+        started = time.monotonic()
+        answers = {web.get(path).status for path in ("/v1/stats", "/clusters", "/", "/readyz")}
+        took_s = time.monotonic() - started
+
+        assert answers == {200}
+        assert not all(picture.done() for picture in pictures), f"{took_s:.1f} s: the store has given up"
+        silent.close()
+        drawn = {picture.result().headers["Content-Type"] for picture in pictures}
+    assert drawn == {"image/svg+xml"}
 
 
 def test_a_stop_writes_what_waits(stored, store, wait):

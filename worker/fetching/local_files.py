@@ -24,7 +24,8 @@ def read_file(url: str, *, roots: Sequence[Path], max_bytes: int) -> bytes:
     if parts.netloc not in {"", "localhost"}:
         raise RefusedSchemeError(f"{redact_url(url)} names a host")
     try:
-        path = Path(os.path.realpath(unquote(parts.path), strict=True))
+        # Not strict: what lies outside is answered alike, whether it exists or not.
+        path = Path(os.path.realpath(unquote(parts.path)))
         if not any(path.is_relative_to(os.path.realpath(root)) for root in roots):
             raise RefusedSchemeError(f"{redact_url(url)} is outside of LOOKALIKE_FILE_ROOTS")
         # O_NONBLOCK: opening a named pipe would wait for its writer.

@@ -62,8 +62,11 @@ class GuardedHashing:
     def warm_up(self) -> None:
         """Start the first process; it becomes ready while others go on."""
         with suppress(Empty, SuspectNotTriedError):
-            self._free.get_nowait()
-            self._free.put(self._start())
+            kept = self._free.get_nowait()
+            try:
+                kept = kept or self._start()
+            finally:
+                self._free.put(kept)
 
     def hash(self, body: bytes, *, patience_s: float) -> SeenImage:
         """Hash `body`.
@@ -78,7 +81,10 @@ class GuardedHashing:
             raise BusyError from None
         kept = None
         try:
-            if process is None or not process.is_alive():
+            if process is not None and not process.is_alive():
+                self._end(process)
+                process = None
+            if process is None:
                 process = self._start()
             facts = process.ask(body, timeout_s=self._timeout_s + GRACE_S)
             kept = process
@@ -98,6 +104,15 @@ class GuardedHashing:
             running = list(self._running)
         for process in running:
             process.kill()
+        # Those that hash are ended by whoever waits for them.
+        idle = []
+        with suppress(Empty):
+            while True:
+                idle.append(self._free.get_nowait())
+        for free in idle:
+            if free is not None:
+                self._end(free)
+            self._free.put(None)
 
     def _start(self) -> "_Process":
         with self._lock:

@@ -22,11 +22,12 @@ _TOLD = {
     421: "The server is not known by this name",
     422: "A value is out of its range, or an image cannot be had; `reason` says why",
     429: "Too much waits already: come back after `Retry-After` seconds",
+    500: "A fault of this service",
     501: "This service lacks an extra that the operation needs",
     502: "The host of the image did not deliver it; `reason` says why",
     503: "The archive's server is away, or holds no archive yet",
 }
-_ALWAYS = (400, 401, 403, 413, 421, 422, 503)
+_ALWAYS = (400, 401, 403, 413, 421, 422, 500, 503)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
-from anyio import CapacityLimiter
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from redis.exceptions import RedisError
@@ -23,13 +22,13 @@ from worker.settings import Settings
 from worker.thumbnail_stores import check_thumbnails
 from worker.web import pages
 from worker.web.api import alerts, clusters, failures, health, images, search, stats
+from worker.web.beside import Beside
 from worker.web.fan_out import FanOut
 from worker.web.guard import FORM_BYTES, LOOPBACK_NAMES, Guard
 from worker.web.problems import ProblemError, problem_response
 from worker.web.rendering import problem_page
 from worker.web.request_counts import Counting, RequestCounts
 from worker.web.sampling import Sampler
-from worker.web.searching import IMAGES_AT_ONCE
 from worker.web.service import Service
 from worker.web.shapes import Problem
 from worker.web.tokens import read_tokens
@@ -55,7 +54,8 @@ def make_app(settings: Settings) -> FastAPI:
     check_thumbnails(settings.thumbnails)
     tokens = read_tokens(settings.api_tokens_file) if settings.api_tokens_file is not None else None
     names = set(settings.web_names)
-    if tokens is None:
+    if tokens is None or names:
+        # Whoever names loopback is on this machine: a health check, or a person.
         names |= LOOPBACK_NAMES
 
     app = FastAPI(
@@ -66,6 +66,8 @@ def make_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/v1/openapi.json",
         lifespan=_lifespan,
+        # It would lead to whatever host the request names.
+        redirect_slashes=False,
         separate_input_output_schemas=False,
     )
     app.state.settings = settings
@@ -85,7 +87,7 @@ def make_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     app.state.service = Service(settings)
-    app.state.beside = CapacityLimiter(IMAGES_AT_ONCE)
+    app.state.beside = Beside()
     client = connect_async(settings.redis_url.get_secret_value())
     app.state.fan_out = FanOut(client, stream=app.state.service.keys.alerts)
     app.state.fan_out.start()

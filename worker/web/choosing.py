@@ -16,6 +16,9 @@ from worker.web.service import OpenArchive
 SORTS = ("size", "last", "first", "growth")
 WEEK_MS = 7 * 86_400_000
 
+MAX_GROWTH_IMAGES = 5_000_000
+"""Images of a window whose clusters are counted: 5 s, and 120 MB of memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -41,7 +44,7 @@ def choose_page(archive: OpenArchive, choice: Choice, *, cursor: str | None, lim
     """Read one page.
 
     Raises:
-        ProblemError: A moment or the cursor cannot be read.
+        ProblemError: A moment or the cursor cannot be read, or the window of a growth is too large.
     """
     listing = archive.listing
     first, end = _number(listing, choice.since, parse_since), _number(listing, choice.until, parse_until)
@@ -75,6 +78,14 @@ def _number(listing: Listing, text: str | None, parse: Callable[[str], int]) -> 
         raise ProblemError(422, "bad-moment", str(error)) from None
 
 
+def check_growth(period: Period) -> None:
+    """Raise ProblemError where a window holds more images than are counted."""
+    images = period.end - period.first
+    if images > MAX_GROWTH_IMAGES:
+        told = f"the window holds {images:,} images: growth is counted over {MAX_GROWTH_IMAGES:,} at most"
+        raise ProblemError(422, "window-too-large", f"{told}; take a shorter one")
+
+
 def _grown(
     archive: OpenArchive, choice: Choice, *, first: int | None, end: int | None, limit: int
 ) -> ChosenPage:
@@ -89,6 +100,7 @@ def _grown(
         until_ms = archive.periods.seen_at_ms(end) if end < now else int(time.time() * 1000)
         first = archive.listing.number_at(until_ms - WEEK_MS)
     period = Period(first, max(first, end))
+    check_growth(period)
     depth = SOURCE_DEPTH if choice.source else 1
     found = archive.periods.largest(period, min_size=1, limit=LOOK_AT, urls=depth)
     gained: dict[int, int] = {}

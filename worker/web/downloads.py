@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 from worker.reading.listing import Cluster
 from worker.records import iso_time
@@ -60,15 +61,17 @@ def json_lines(archive: OpenArchive, choice: Choice) -> Iterator[str]:
 
 
 def chosen_clusters(archive: OpenArchive, choice: Choice) -> Iterator[Cluster]:
-    """Give every chosen cluster, the greatest first."""
+    """Give every chosen cluster, the latest begun first."""
     for clusters in _pages(archive, choice):
         yield from clusters
 
 
 def _pages(archive: OpenArchive, choice: Choice) -> Iterator[list[Cluster]]:
+    # Where a cluster stands by its first image never moves: none that grows meanwhile is left out, or told twice.
+    steady = replace(choice, sort="first")
     cursor: str | None = None
     while True:
-        page = choose_page(archive, choice, cursor=cursor, limit=PAGE)
+        page = choose_page(archive, steady, cursor=cursor, limit=PAGE)
         yield page.clusters
         cursor = page.next
         if cursor is None:

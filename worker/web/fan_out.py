@@ -102,6 +102,14 @@ class FanOut:
         finally:
             self.followers -= 1
 
+    async def latest(self, count: int) -> str:
+        """Give the position before the latest `count` alerts; the first of all where the server is away."""
+        try:
+            rows = await self._client.xrevrange(self._stream, count=count + 1)
+        except (RedisError, OSError):
+            return "0-0"
+        return rows[count][0].decode() if len(rows) > count else "0-0"
+
     async def _after(self, position: Position) -> list[SentAlert]:
         if self._floor is not None and position >= self._floor:
             start = bisect_right(self._kept, position, key=lambda alert: alert.position)

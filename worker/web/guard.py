@@ -1,6 +1,7 @@
 """What every request passes first: whom it names, where it comes from, who sent it, how much it brings."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -8,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from worker.web.problems import ProblemError, problem_response
 from worker.web.tokens import Tokens, required_scope
+
+logger = logging.getLogger(__name__)
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 FORM_BYTES = 65536
@@ -48,8 +51,10 @@ class Guard:
 
         headers = Headers(scope=scope)
         limited = _Limited(receive, limit=self._body_bytes)
+        has_begun = False
 
         async def sealed(message: Message) -> None:
+            nonlocal has_begun
             if limited.is_over:
                 # Whoever read the body took its end for an error of another kind: not what is answered.
                 return
@@ -58,6 +63,7 @@ class Guard:
                 for name, value in HEADERS.items():
                     answered.setdefault(name, value)
                 answered.setdefault("Cache-Control", "no-store")
+            has_begun = True
             await send(message)
 
         try:
@@ -70,6 +76,13 @@ class Guard:
         except ProblemError as error:
             limited.is_over = False
             await problem_response(error)(scope, receive, sealed)
+        except Exception:
+            # An answer that has begun can only be cut off.
+            if has_begun:
+                raise
+            logger.exception("a request failed: %s", scope["path"][:200])
+            problem = ProblemError(500, "internal", "a fault of this service: its log says more")
+            await problem_response(problem)(scope, receive, sealed)
 
     def _check_host(self, headers: Headers) -> None:
         if not self._names:
@@ -82,13 +95,13 @@ class Guard:
             )
 
     def _check_origin(self, method: str, headers: Headers) -> None:
-        """Refuse what another site makes a browser send."""
+        """Refuse what another site makes a browser send; a link that a person follows leads here all the same."""
         if method in ("GET", "HEAD", "OPTIONS"):
-            return
-        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-        is_own = site in (None, "same-origin", "none")
-        if site is None and origin is not None:
-            is_own = urlsplit(origin).netloc == headers.get("host")
+            is_own = not is_from_elsewhere(headers) or _is_followed_link(headers)
+        elif (origin := headers.get("origin")) is None or "sec-fetch-site" in headers:
+            is_own = not is_from_elsewhere(headers)
+        else:
+            is_own = _host_of(origin) == headers.get("host")
         if not is_own:
             raise ProblemError(403, "other-origin", "another site's page must not send this")
 
@@ -108,6 +121,22 @@ class Guard:
             )
         if needed not in scopes:
             raise ProblemError(403, "scope-needed", f"the token lacks the scope {needed}")
+
+
+def is_from_elsewhere(headers: Mapping[str, str]) -> bool:
+    """Tell whether a browser says that another site's page is behind a request, be it by a link in it."""
+    return headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
+
+
+def _is_followed_link(headers: Mapping[str, str]) -> bool:
+    return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") in (None, "document")
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 class _Limited:

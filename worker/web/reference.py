@@ -1,6 +1,6 @@
 """Turns the OpenAPI description into what a person reads: operations by topic, their values, an example of each."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -99,11 +99,25 @@ def read_shapes(description: Mapping[str, Any]) -> list[Shape]:
     ]
 
 
-def is_about(operation: Operation, words: str) -> bool:
-    """Tell whether all words stand somewhere in what is told of an operation."""
-    values = " ".join(f"{value.name} {value.told}" for value in operation.values)
-    text = f"{operation.method} {operation.path} {operation.told} {operation.topic} {values}".lower()
+def is_about(operation: Operation, words: str, *, shapes: Iterable[Shape]) -> bool:
+    """Tell whether all words stand somewhere in what is told of an operation, and of the objects that it names."""
+    values = [*operation.values, *_values_behind(operation, {shape.name: shape for shape in shapes})]
+    told = " ".join(f"{value.name} {value.told}" for value in values)
+    text = f"{operation.method} {operation.path} {operation.told} {operation.topic} {told}".lower()
     return all(word in text for word in words.lower().split())
+
+
+def _values_behind(operation: Operation, shapes: Mapping[str, Shape]) -> Iterator[Value]:
+    """Give the fields of all objects that an operation takes or gives, those within others too."""
+    names = [refers for _, refers in operation.bodies]
+    names += [reply.refers for reply in operation.replies if reply.status < HTTPStatus.BAD_REQUEST]
+    seen: set[str] = set()
+    while names:
+        name = names.pop()
+        if name in shapes and name not in seen:
+            seen.add(name)
+            yield from shapes[name].values
+            names += [value.refers for value in shapes[name].values]
 
 
 def _operation(method: str, path: str, operation: Mapping[str, Any], *, base: str) -> Operation:

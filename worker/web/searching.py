@@ -1,27 +1,18 @@
 """What was typed, dropped or sent in; what to search for out: a hash, or why there is none."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
-
-from producer.urls import check_url
+from producer.urls import WEB_SCHEMES, check_url
 from worker.errors import HttpStatusLaterError, ImageError, TransientError
 from worker.reading.guarded_hashing import BusyError
+from worker.web.beside import busy
 from worker.web.problems import ProblemError
 from worker.web.service import Service
 
-IMAGES_AT_ONCE = 8
-"""Searches that download or decode at a time; they have threads of their own, so that nothing else waits for them."""
-
-IMAGES_WAITING = 64
 PATIENCE_S = 30.0
 
 _HASH = re.compile(r"(?:0x)?([0-9a-fA-F]{16})")
-_Given = TypeVar("_Given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +29,6 @@ def read_hash(text: str) -> int | None:
     return int(found[1], 16) if found else None
 
 
-async def run_beside(limiter: CapacityLimiter, function: Callable[[], _Given]) -> _Given:
-    """Run what downloads or decodes in a thread of the `limiter`, once one is free.
-
-    Raises:
-        ProblemError: Too many wait already.
-    """
-    if limiter.statistics().tasks_waiting >= IMAGES_WAITING:
-        raise _busy()
-    return await run_sync(function, limiter=limiter)
-
-
 def query_of_url(service: Service, url: str) -> Query:
     """Download and hash what a URL names, by the rules of a worker.
 
@@ -56,7 +36,8 @@ def query_of_url(service: Service, url: str) -> Query:
         ProblemError: It cannot be; `reason` is that of the closed list of failures.
     """
     try:
-        check_url(url)
+        # Files of this machine are for those who may write to the archive, not for those who search it.
+        check_url(url, schemes=WEB_SCHEMES)
     except ValueError as error:
         raise ProblemError(422, "bad-url", str(error), reason="bad_entry") from None
     try:
@@ -71,7 +52,7 @@ def query_of_file(service: Service, body: bytes) -> Query:
     try:
         seen = service.hashing.hash(body, patience_s=PATIENCE_S)
     except BusyError:
-        raise _busy() from None
+        raise busy() from None
     except ImageError as error:
         raise image_problem(error) from None
     return Query(seen.phash, f"data:image/webp;base64,{seen.webp}" if seen.webp else "")
@@ -81,8 +62,3 @@ def image_problem(error: ImageError) -> ProblemError:
     """Tell why an image cannot be searched for: 502 where its host may deliver it later, else 422."""
     is_later = isinstance(error, TransientError | HttpStatusLaterError)
     return ProblemError(502 if is_later else 422, "no-image", error.detail, reason=error.reason)
-
-
-def _busy() -> ProblemError:
-    told = "too many images are being looked at: try again in a moment"
-    return ProblemError(503, "busy", told, headers={"Retry-After": "5"})

@@ -37,10 +37,14 @@ def test_there_are_four_views_and_the_url_says_which(compared):
 
     compared.get_by_label("Flip").check()
     expect(box).to_have_class("comparison over flip")
+    expect(compared.locator("#shown")).to_have_text("Shown: second")
     compared.keyboard.press("f")
     expect(box).to_have_class("comparison over flip flipped")
+    expect(compared.locator("#shown")).to_have_text("Shown: first")
     expect(compared).to_have_url(re.compile("view=flip"))
     compared.get_by_label("Slider").check()
+    expect(compared.locator("#shown")).to_be_hidden()
+    expect(compared.locator("#slide")).to_have_text(re.compile(r"First\s+Second"))
     compared.get_by_label("Second picture shown").fill("20")
     assert "80%" in box.locator("figure:last-child .stage").evaluate("stage => stage.style.clipPath")
     compared.get_by_label("Difference").check()
@@ -49,6 +53,14 @@ def test_there_are_four_views_and_the_url_says_which(compared):
     expect(box).to_have_class("comparison over difference")
     compared.get_by_label("Side by side").check()
     expect(compared).not_to_have_url(re.compile("view="))
+
+
+def test_two_pictures_stand_below_each_other_on_a_narrow_screen(compared):
+    compared.set_viewport_size({"width": 390, "height": 844})
+    first, second = (compared.locator("#comparison figure").nth(at).bounding_box() for at in range(2))
+
+    assert second["y"] >= first["y"] + first["height"]
+    assert first["width"] > 300
 
 
 def test_one_zoom_moves_both_pictures_by_mouse_and_by_keys(compared):

@@ -42,7 +42,12 @@ def test_axe_finds_no_violation(page, axe, path):
     page.evaluate(axe)
     wide, narrow = SIZES
     # What is where does not depend on colours.
-    for scheme, size, rules in (("light", wide, {}), ("light", narrow, {}), ("dark", wide, COLOURS)):
+    for scheme, size, rules in (
+        ("light", wide, {}),
+        ("light", narrow, {}),
+        ("dark", wide, COLOURS),
+        ("dark", narrow, COLOURS),
+    ):
         page.set_viewport_size(size)
         page.emulate_media(color_scheme=scheme)
         found = page.evaluate("rules => axe.run(document, {resultTypes: ['violations'], ...rules})", rules)

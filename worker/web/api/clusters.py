@@ -3,10 +3,12 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from worker.reading.listing import UnknownImageError
 from worker.web.answers import ServiceOf, answer, problems
+from worker.web.beside import run_beside
 from worker.web.choosing import Choice, check_choice, choose_page
 from worker.web.cursors import read_number
 from worker.web.downloads import csv_rows, json_lines
@@ -42,7 +44,7 @@ TableOf = Annotated[Choice, Depends(_choose)]
 
 
 @router.get("/clusters", response_model=ClusterPage, responses=problems())
-def list_clusters(  # noqa: PLR0913, PLR0917 - the parameters of the operation
+async def list_clusters(  # noqa: PLR0913, PLR0917 - the parameters of the operation
     request: Request,
     service: ServiceOf,
     sort: Sort = "size",
@@ -55,16 +57,22 @@ def list_clusters(  # noqa: PLR0913, PLR0917 - the parameters of the operation
 ) -> Response:
     """List clusters of two images or more, last seen within a window of time."""
     choice = Choice(sort, min_size, since, until, source)
-    page = choose_page(service.archive(), choice, cursor=cursor, limit=limit)
-    shapes = [cluster_shape(cluster, gained=page.gained.get(cluster.phash)) for cluster in page.clusters]
-    return answer(request, {"clusters": shapes, "next": page.next})
+
+    def read() -> Response:
+        page = choose_page(service.archive(), choice, cursor=cursor, limit=limit)
+        shapes = [cluster_shape(cluster, gained=page.gained.get(cluster.phash)) for cluster in page.clusters]
+        return answer(request, {"clusters": shapes, "next": page.next})
+
+    if sort == "growth":
+        return await run_beside(request.app.state.beside.growth, read)
+    return await run_in_threadpool(read)
 
 
 @router.get(
     "/clusters.csv", responses={200: {"content": {"text/csv": {}}}, **problems()}, response_class=Response
 )
 def download_csv(service: ServiceOf, choice: TableOf) -> Response:
-    """Download all clusters, the largest first, as CSV: phash, images, first and last seen, up to 100 URLs each."""
+    """Download all clusters, latest begun first, as CSV: phash, images, first and last seen, up to 100 URLs each."""
     archive = service.archive()
     check_choice(archive, choice)
     return _download(csv_rows(archive, choice), name="clusters.csv", media_type="text/csv")
@@ -76,7 +84,7 @@ def download_csv(service: ServiceOf, choice: TableOf) -> Response:
     response_class=Response,
 )
 def download_json_lines(service: ServiceOf, choice: TableOf) -> Response:
-    """Download all clusters, the largest first, as JSON lines, with up to 100 URLs each."""
+    """Download all clusters, latest begun first, as JSON lines, with up to 100 URLs each."""
     archive = service.archive()
     check_choice(archive, choice)
     return _download(json_lines(archive, choice), name="clusters.jsonl", media_type="application/jsonl")
@@ -88,7 +96,7 @@ def download_json_lines(service: ServiceOf, choice: TableOf) -> Response:
     response_class=Response,
 )
 def download_parquet(service: ServiceOf, choice: TableOf) -> Response:
-    """Download all clusters, the largest first, as Parquet, with up to 100 URLs each; needs the extra `parquet`."""
+    """Download all clusters, latest begun first, as Parquet, with up to 100 URLs each; needs the extra `parquet`."""
     archive = service.archive()
     check_choice(archive, choice)
     if not has_parquet():

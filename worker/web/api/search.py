@@ -8,8 +8,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from worker.web.answers import ServiceOf, answer, problems
+from worker.web.beside import run_beside
+from worker.web.guard import is_from_elsewhere
 from worker.web.problems import ProblemError
-from worker.web.searching import query_of_file, query_of_url, run_beside
+from worker.web.searching import query_of_file, query_of_url
 from worker.web.service import Service
 from worker.web.shapes import PHASH, SearchAnswer, found_shape
 
@@ -35,13 +37,17 @@ async def search(  # noqa: PLR0913, PLR0917 - the parameters of the operation
     """Search for a hash, or for the image behind a URL: give one of the two."""
     if (url is None) == (hash is None):
         raise ProblemError(422, "url-or-hash", "give either url or hash")
+    if url is not None and is_from_elsewhere(request.headers):
+        raise ProblemError(403, "other-origin", "another site's page must not let this service download")
 
     def find(phash: int) -> Response:
         return _answer(request, service, phash, max_distance=max_distance, limit=limit)
 
     if hash is not None:
         return await run_in_threadpool(find, int(hash, 16))
-    return await run_beside(request.app.state.beside, lambda: find(query_of_url(service, url or "").phash))
+    return await run_beside(
+        request.app.state.beside.images, lambda: find(query_of_url(service, url or "").phash)
+    )
 
 
 @router.post("", response_model=SearchAnswer, responses=problems())
@@ -58,7 +64,7 @@ async def search_file(
         phash = query_of_file(service, file.file.read()).phash
         return _answer(request, service, phash, max_distance=max_distance, limit=limit)
 
-    return await run_beside(request.app.state.beside, find)
+    return await run_beside(request.app.state.beside.images, find)
 
 
 def _answer(

@@ -4,12 +4,14 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from worker.reading.listing import UnknownImageError
 from worker.web.answers import ServiceOf
+from worker.web.beside import run_beside
 from worker.web.charts import bars_of_counts, bars_of_times
-from worker.web.choosing import SORTS, Choice, choose_page
+from worker.web.choosing import SORTS, Choice, ChosenPage, choose_page
 from worker.web.cursors import read_number
 from worker.web.parquet import has_parquet
 from worker.web.problems import ProblemError
@@ -26,7 +28,7 @@ MAX_LOOK_ALIKES = 40
 
 
 @router.get("/clusters")
-def clusters(  # noqa: PLR0913, PLR0917 - the state of the page
+async def clusters(  # noqa: PLR0913, PLR0917 - the state of the page
     request: Request,
     service: ServiceOf,
     sort: Annotated[str, Query(pattern="^(size|last|first|growth)$")] = "size",
@@ -38,7 +40,17 @@ def clusters(  # noqa: PLR0913, PLR0917 - the state of the page
 ) -> Response:
     """Show a page of clusters of two images or more."""
     choice = Choice(sort, min_size, since or None, until or None, source)
-    page = choose_page(service.archive(), choice, cursor=cursor, limit=PAGE)
+
+    def read() -> Response:
+        page = choose_page(service.archive(), choice, cursor=cursor, limit=PAGE)
+        return _gallery(request, choice, page, cursor=cursor)
+
+    if sort == "growth":
+        return await run_beside(request.app.state.beside.growth, read)
+    return await run_in_threadpool(read)
+
+
+def _gallery(request: Request, choice: Choice, page: ChosenPage, *, cursor: str) -> Response:
     asked = {name: value for name, value in asdict(choice).items() if value != getattr(Choice(), name)}
     table = {name: value for name, value in asked.items() if name != "sort"}
     return render(
@@ -94,5 +106,5 @@ def cluster(
         ),
         timeline=bars_of_times(times),
         times_shown=len(times),
-        histogram=bars_of_counts(found.histogram),
+        histogram=bars_of_counts({bits: count for bits, count in found.histogram.items() if bits}),
     )

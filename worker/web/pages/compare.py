@@ -37,6 +37,7 @@ def compare(
         second=second,
         differing=differing,
         bits=differing.bit_count(),
+        max_distance=service.settings.max_distance,
     )
 
 

@@ -16,13 +16,14 @@ def reference(request: Request, q: Annotated[str, Query(max_length=100)] = "") -
     """Show the operations about some words, or all of them, and the objects that they take and give."""
     description = request.app.openapi()
     operations = read_operations(description, base=str(request.base_url).rstrip("/"))
-    found = [operation for operation in operations if is_about(operation, q)]
+    shapes = read_shapes(description)
+    found = [operation for operation in operations if is_about(operation, q, shapes=shapes)]
     return render(
         request,
         "reference.html",
         q=q,
         count=len(operations),
         topics=[(topic, [one for one in found if one.topic == topic]) for topic in TOPICS],
-        shapes=read_shapes(description),
+        shapes=shapes,
         version=description["info"]["version"],
     )

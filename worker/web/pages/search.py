@@ -10,9 +10,11 @@ from starlette.responses import Response
 
 from worker.reading.lookup import Found
 from worker.web.answers import ServiceOf
+from worker.web.beside import run_beside
+from worker.web.guard import is_from_elsewhere
 from worker.web.problems import ProblemError
 from worker.web.rendering import render
-from worker.web.searching import Query, query_of_file, query_of_url, read_hash, run_beside
+from worker.web.searching import Query, query_of_file, query_of_url, read_hash
 from worker.web.service import Service
 
 router = APIRouter()
@@ -43,20 +45,26 @@ async def search(
     request: Request,
     service: ServiceOf,
     q: Annotated[str, Param(max_length=8192)] = "",
-    max_distance: Annotated[int, Param(ge=0, le=16)] = 10,
+    max_distance: Annotated[int | None, Param(ge=0, le=16)] = None,
 ) -> Response:
     """Search for what was typed."""
     text = q.strip()
+    bits = service.settings.max_distance if max_distance is None else max_distance
     if not text:
-        return _page(request, q="", max_distance=max_distance)
+        return _page(request, q="", max_distance=bits)
 
     def find(make_query: Callable[[], Query]) -> Response:
-        return _answer(request, service, make_query, q=text, max_distance=max_distance)
+        return _answer(request, service, make_query, q=text, max_distance=bits)
 
     phash = read_hash(text)
     if phash is not None:
         return await run_in_threadpool(find, lambda: Query(phash))
-    return await run_beside(request.app.state.beside, lambda: find(lambda: query_of_url(service, text)))
+    if is_from_elsewhere(request.headers):
+        # Another site's page must not let this service download: a person presses the button.
+        return _page(request, q=text, max_distance=bits, is_offered=True)
+    return await run_beside(
+        request.app.state.beside.images, lambda: find(lambda: query_of_url(service, text))
+    )
 
 
 @router.post("/search")
@@ -64,17 +72,18 @@ async def search_file(
     request: Request,
     service: ServiceOf,
     file: UploadFile,
-    max_distance: Annotated[int, Form(ge=0, le=16)] = 10,
+    max_distance: Annotated[int | None, Form(ge=0, le=16)] = None,
 ) -> Response:
     """Search for a file. It is hashed and forgotten."""
+    bits = service.settings.max_distance if max_distance is None else max_distance
 
     def find() -> Response:
         def make_query() -> Query:
             return query_of_file(service, file.file.read())
 
-        return _answer(request, service, make_query, q="", max_distance=max_distance)
+        return _answer(request, service, make_query, q="", max_distance=bits)
 
-    return await run_beside(request.app.state.beside, find)
+    return await run_beside(request.app.state.beside.images, find)
 
 
 def _answer(
@@ -96,6 +105,7 @@ def _page(  # noqa: PLR0913 - the state of the page
     query: Query | None = None,
     found: Found | None = None,
     problem: ProblemError | None = None,
+    is_offered: bool = False,
 ) -> Response:
     reason = str(problem.more.get("reason", "")) if problem is not None else ""
     return render(
@@ -108,4 +118,5 @@ def _page(  # noqa: PLR0913 - the state of the page
         found=found,
         told=TOLD.get(reason, "There is no answer."),
         problem=problem,
+        is_offered=is_offered,
     )

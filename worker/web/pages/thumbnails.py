@@ -4,9 +4,11 @@ import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from worker.web.answers import ServiceOf
+from worker.web.beside import run_soon
 from worker.web.rendering import BLUR_COOKIE, render_part
 
 router = APIRouter()
@@ -16,13 +18,16 @@ DAY_S = 86_400
 
 
 @router.get("/thumbnail")
-def thumbnail(service: ServiceOf, image_id: Annotated[str, Query(alias="id", max_length=200)]) -> Response:
-    """Give a picture in any case: where none was kept, a drawing of the hash."""
-    record = service.archive().listing.image(image_id)
+async def thumbnail(
+    request: Request, service: ServiceOf, image_id: Annotated[str, Query(alias="id", max_length=200)]
+) -> Response:
+    """Give a picture in any case: where none was kept, or the store takes too long, a drawing of the hash."""
+    record = await run_in_threadpool(lambda: service.archive().listing.image(image_id))
     picture = None
-    if record is not None and service.thumbnails is not None:
+    if record is not None and (store := service.thumbnails) is not None:
+        sha256 = record.image.sha256
         try:
-            picture = service.thumbnails.read(record.image.sha256)
+            picture = await run_soon(request.app.state.beside.thumbnails, lambda: store.read(sha256))
         except OSError as error:
             logger.warning("the store of thumbnails: %s", error)
     if picture is not None:

@@ -2,6 +2,7 @@
 
 const EVERY_MS = 2000;
 const HEIGHT = 220;
+const SHOWN_S = 1800;
 
 export async function start() {
   const boxes = [...document.querySelectorAll("#charts .chart-box")];
@@ -23,7 +24,7 @@ export async function start() {
   const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
   const drawn = [
     [line("images", "--accent", "/s"), line("alerts", "--exact", "/s", [6, 4])],
-    [line("half within", "--accent", "s"), line("95 % within", "--exact", "s", [6, 4]), line("oldest waiting", "--middle", "s", [2, 3])],
+    [line("median", "--accent", "s"), line("95 % under", "--exact", "s", [6, 4]), line("oldest waiting", "--middle", "s", [2, 3])],
   ];
   const width = (box) => Math.max(200, box.clientWidth);
   const data = (await read()) ?? [[[], [], []], [[], [], [], []]];
@@ -31,9 +32,11 @@ export async function start() {
     box.replaceChildren();
     return new uPlot({
       width: width(box), height: HEIGHT,
-      cursor: { sync: { key: "system" } },
+      cursor: { sync: { key: "system" }, drag: { x: false } },
+      // A line is told from another by its dashes too.
+      legend: { markers: { dash: (chart, at) => ({ 6: "dashed", 2: "dotted" })[chart.series[at].dash?.[0]] ?? "solid" } },
       series: [{ value: (_, value) => (value == null ? "–" : clock.format(value * 1000)) }, ...drawn[at]],
-      scales: { y: { range: (_, low, high) => [0, Math.max(at ? 0.1 : 1, (high ?? 0) * 1.08)] } },
+      scales: { x: { range: (_, low, high) => [(high ?? Date.now() / 1000) - SHOWN_S, high ?? Date.now() / 1000] }, y: { range: (_, low, high) => [0, Math.max(at ? 0.1 : 1, (high ?? 0) * 1.08)] } },
       axes: [{ ...axis, space: 90, values: (_, times) => times.map((time) => clock.format(time * 1000)) }, { ...axis, size: 56 }],
     }, data[at], box);
   });

@@ -7,6 +7,7 @@ export function start() {
   const box = document.getElementById("comparison");
   const modes = document.getElementById("modes");
   const flip = document.getElementById("flip");
+  const shown = document.getElementById("shown");
   const slide = document.getElementById("slide");
   const range = slide.querySelector("input");
   const level = document.getElementById("zoom-level");
@@ -19,13 +20,19 @@ export function start() {
   function show() {
     const mode = modes.querySelector("input[name=mode]:checked").value;
     box.className = `comparison ${mode === "side" ? "side" : `over ${mode}`}`;
-    flip.hidden = mode !== "flip";
+    flip.parentElement.hidden = mode !== "flip";
+    tellShown();
     slide.hidden = mode !== "slide";
     cut.style.clipPath = mode === "slide" ? `inset(0 0 0 ${100 - range.value}%)` : "";
     tellZoom();
     const url = new URL(location);
     if (mode === "side") url.searchParams.delete("view"); else url.searchParams.set("view", mode);
     history.replaceState(history.state, "", url);
+  }
+
+  function tellShown() {
+    const text = `Shown: ${box.classList.contains("flipped") ? "first" : "second"}`;
+    if (shown.value !== text) shown.value = text;
   }
 
   function tellZoom() {
@@ -56,7 +63,7 @@ export function start() {
   }
   modes.addEventListener("change", show);
   range.addEventListener("input", show);
-  flip.addEventListener("click", () => box.classList.toggle("flipped"));
+  flip.addEventListener("click", () => { box.classList.toggle("flipped"); tellShown(); });
   for (const [name, act] of Object.entries(steps)) document.getElementById(`zoom-${name}`).addEventListener("click", act);
   box.addEventListener("keydown", (event) => {
     const [x, y] = { ArrowLeft: [MOVE, 0], ArrowRight: [-MOVE, 0], ArrowUp: [0, MOVE], ArrowDown: [0, -MOVE] }[event.key] ?? [0, 0];

@@ -20,7 +20,7 @@ function move(step) {
 }
 
 const current = () => document.activeElement?.closest(".item") ?? find(".item");
-const press = (selector) => () => { const button = find(selector); if (button && !button.hidden) button.click(); };
+const press = (selector) => () => { const button = find(selector); if (button && !button.closest("[hidden]")) button.click(); };
 const isTyping = (event) =>
   event.target.closest("input:not([type=radio]):not([type=range]), select, textarea, dialog[open]");
 
