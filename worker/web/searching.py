@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from producer.urls import WEB_SCHEMES, check_url
-from worker.errors import HttpStatusLaterError, ImageError, TransientError
+from producer.urls import WEB_SCHEMES, check_url, redact_url
+from worker.errors import HttpStatusLaterError, ImageError, RefusedSchemeError, TransientError
 from worker.reading.guarded_hashing import BusyError
 from worker.web.beside import busy
 from worker.web.problems import ProblemError
@@ -36,10 +37,13 @@ def query_of_url(service: Service, url: str) -> Query:
         ProblemError: It cannot be; `reason` is that of the closed list of failures.
     """
     try:
-        # Files of this machine are for those who may write to the archive, not for those who search it.
-        check_url(url, schemes=WEB_SCHEMES)
+        check_url(url)
     except ValueError as error:
         raise ProblemError(422, "bad-url", str(error), reason="bad_entry") from None
+    if urlsplit(url).scheme.lower() not in WEB_SCHEMES:
+        # Files of this machine are for those who may write to the archive, not for those who search it.
+        told = f"{redact_url(url)}: its scheme is not one of {', '.join(WEB_SCHEMES)}"
+        raise image_problem(RefusedSchemeError(told))
     try:
         body = service.fetcher.fetch(url)
     except ImageError as error:
