@@ -21,6 +21,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(RUN_STAMP): requirements/run.lock pyproject.toml | $(BIN)/python
+	@echo "installing into $(VENV): a minute or less, once"
 	$(PIP) install --require-hashes --requirement requirements/run.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import redis
 import redis.asyncio
@@ -91,6 +91,15 @@ def show_server(redis_url: str) -> str:
         return show_sentinels(redis_url)
     parts = urlsplit(redis_url)
     return parts.path if parts.scheme == "unix" else redact_url(redis_url)
+
+
+def show_url(redis_url: str) -> str:
+    """Show the URL so that it can be used elsewhere, with its database, without user, password and other options."""
+    parts = urlsplit(redis_url)
+    if is_sentinel_url(redis_url) or parts.netloc:
+        return show_server(redis_url)
+    database = [option for option in parse_qsl(parts.query) if option[0] in ("db", "virtual_host")]
+    return f"{parts.scheme}://{parts.path}" + (f"?{urlencode(database)}" if database else "")
 
 
 def connect(redis_url: str) -> "redis.Redis":

@@ -33,6 +33,10 @@ from worker.parent import Parent
 
 logger = logging.getLogger(__name__)
 
+# Each wake-up would be two lines, of which none tells of an image.
+for _name in ("celery.worker.strategy", "celery.app.trace"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
 _REPLACE_EVERY_S = 0.1
 _TRY_EVERY_S = 1.0
 _RETIRE_AFTER_S = 0.2

@@ -38,4 +38,6 @@ def prepare_server(client: redis.Redis) -> None:
             stands["maxmemory-policy"],
         )
     if stands.get("appendonly", "yes") != "yes":
-        logger.warning("appendonly is off on the server: what it acknowledged is gone after a restart")
+        logger.warning(
+            "appendonly is off on the server: what it acknowledged is gone after a restart; set it to yes"
+        )

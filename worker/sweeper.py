@@ -110,8 +110,10 @@ class Sweeper:
             self._charge(child, child.decoding)
         streams = [self._keys.stream(lane) for lane in LANES]
         freed = self._scripts.call("bury", streams, [child.consumer, int(self._lease_s * 1000)])[1]
-        level = logging.WARNING if freed else logging.INFO
-        logger.log(level, "child %s died; %d of its images go on elsewhere", child.consumer, freed)
+        if freed:
+            logger.warning(
+                "child %s has ended; %d images that it left go on elsewhere", child.consumer, freed
+            )
 
     def _charge(self, child: DeadChild, decoding: Decoding) -> None:
         rows = self._scripts.range(decoding.stream, decoding.entry_id)

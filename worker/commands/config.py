@@ -2,13 +2,10 @@
 
 import os
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
-from producer.sentinels import is_sentinel_url
-from producer.server import show_server
-from producer.urls import redact_url
+from producer.server import show_url
 from worker.commands.output import exit_statuses, json_option, print_json, print_row
 from worker.commands.session import find_settings, folder_settings
 from worker.settings import PREFIX, Settings
@@ -44,12 +41,9 @@ def config(*, as_json: bool) -> None:
 
 def _show(settings: Settings, name: str) -> Any:  # noqa: ANN401 - whatever JSON can hold
     if name == "redis_url":
-        return show_server(settings.redis_url.get_secret_value())
+        return show_url(settings.redis_url.get_secret_value())
     if name == "broker_url":
-        if is_sentinel_url(settings.broker):
-            return show_server(settings.broker)
-        parts = urlsplit(settings.broker)
-        return redact_url(settings.broker) if parts.netloc else f"{parts.scheme}://{parts.path}"
+        return show_url(settings.broker)
     value = getattr(settings, name)
     if isinstance(value, tuple):
         return (":" if name == "file_roots" else ",").join(str(part) for part in value)

@@ -1,7 +1,6 @@
 """`lookalike demo`: the main job, end to end, on this machine, leaving nothing behind."""
 
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from worker.commands.output import (
     describe_alert,
     exit_statuses,
     json_option,
+    note,
     print_json,
     print_row,
     short_url,
@@ -95,7 +95,9 @@ def demo(folder: Path | None, *, keep_running: bool, as_json: bool) -> None:
             done, moved_at = -1, time.monotonic()
             for stats, event in _follow(client, keys, interrupts, total=len(paths)):
                 if event is not None:
+                    progress.stop()
                     print_json(event) if as_json else print_row(describe_alert(event, show_url=short_url))
+                    progress.start()
                 if stats["images"] + stats["failures"] != done:
                     done, moved_at = stats["images"] + stats["failures"], time.monotonic()
                     progress.update(task, completed=done)
@@ -109,7 +111,9 @@ def demo(folder: Path | None, *, keep_running: bool, as_json: bool) -> None:
             if page is None:
                 raise ServiceError("the page needs lookalike[web]: install it")
             stack.callback(stop_process, page)
+            note("the page is up until Ctrl-C")
             interrupts.wait(lambda: page.poll() is not None)
+            raise ServiceError(f"the page ended with status {page.returncode}")
 
 
 def _originals_first(path: Path) -> tuple[bool, str]:
@@ -124,14 +128,13 @@ def _demo_folder() -> Path:
 
 
 def _progress() -> Progress:
-    # Where stdout is a pipe or a file, alerts must go there, not above the bar.
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=Console(stderr=True),
-        redirect_stdout=sys.stdout.isatty(),
+        redirect_stdout=False,
         transient=True,
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from redis.exceptions import RedisError
 
-from producer.server import DATA_FOLDER, connect, show_server
+from producer.server import DATA_FOLDER, connect, show_url
 from worker.commands.output import (
     describe_alert,
     exit_statuses,
@@ -113,7 +113,7 @@ def _watch(
                         print_row(f"{moment(alert.event['time'])}  {told}")
                 if not is_ready and read_status(client, keys)["workers"]:
                     is_ready = True
-                    note(f"ready at {show_server(url)}: `lookalike enqueue` sends images, Ctrl-C stops")
+                    note(f"ready at {show_url(url)}: `lookalike enqueue` sends images, Ctrl-C stops")
                 is_away = False
             except (RedisError, OSError) as error:
                 if not is_away:

@@ -1,6 +1,7 @@
 """`lookalike web`: the page and the HTTP API."""
 
 import logging
+import os
 import signal
 import socket
 
@@ -40,6 +41,8 @@ def web(host: str | None, port: int | None, starter: int | None) -> None:
     changes = {name: value for name, value in (("web_host", host), ("web_port", port)) if value is not None}
     settings = found.model_copy(update=changes)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # "Started server process" and the like come from it at a level that everything else tells more with.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     app = make_app(settings)
     listener = _listen(settings.web_host, settings.web_port)
     name = f"[{settings.web_host}]" if ":" in settings.web_host else settings.web_host
@@ -67,7 +70,10 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise ServiceError(f"cannot listen at {host}:{port}: {error.strerror}") from None
+        raise ServiceError(
+            f"cannot listen at {host}:{port}: {os.strerror(error.errno or 0)}; LOOKALIKE_WEB_PORT names another port, "
+            "0 takes a free one"
+        ) from None
     # Connections inherit it; asyncio does it only where a socket names its protocol. Without it the kernel holds back
     # the body of an answer, the second write, until the client acknowledges the head: 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -97,7 +97,9 @@ class AddressRules:
         except ValueError:
             raise RefusedAddressError(f"address {address!r} cannot be read") from None
         if not self._is_open(ip):
-            raise RefusedAddressError(f"address {ip} is not public")
+            raise RefusedAddressError(
+                f"address {ip} is not public; LOOKALIKE_ALLOW_NETWORKS can allow its network"
+            )
         if any(
             self._is_endpoint(ip, endpoint) for endpoint in self._refused_endpoints if endpoint.port == port
         ):
