@@ -49,7 +49,8 @@ test: $(DEV_STAMP) ## Run the whole suite; it starts what it needs itself
 test-floor: $(DEV_STAMP) ## Run the tests that need a server on an installed Redis: 7.0 is the oldest that will do
 	@command -v $(FLOOR) || { echo "test-floor: install redis-server, or say FLOOR=/path/to/redis-server" >&2; exit 1; }
 	@$(FLOOR) --version
-	@LOOKALIKE_SERVER_BINARY=$(FLOOR) $(PYTEST) tests/contract tests/integration tests/faults tests/e2e tests/web
+	@LOOKALIKE_SERVER_BINARY=$(FLOOR) $(PYTEST) tests/contract tests/integration tests/faults tests/e2e tests/web \
+		--ignore tests/web/browser --ignore tests/web/test_schema.py
 
 .PHONY: bench
 bench: $(BENCH_STAMP) ## Run the short forms of the benchmarks: a few minutes

@@ -13,8 +13,10 @@ from producer import Producer
 from tests.command import Command
 from tests.soft_images import draw, encode
 from tests.waiting import wait_until
-from tests.watched_servers import WatchedServers
+from tests.watched_servers import TILT_S, WatchedServers
 from tests.web_site import Web
+
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
@@ -113,7 +115,7 @@ def test_the_old_primary_comes_back_as_a_replica_and_nobody_works_on_it(service,
         watched.primary.kill()
         watched.wait_promoted()
         watched.primary.start()
-        wait_until(lambda: old.info("replication")["role"] == "slave", timeout_s=40, what="another role")
+        wait_until(lambda: old.info("replication")["role"] == "slave", timeout_s=TILT_S, what="another role")
 
         producer.send(url + "?again", id="second")
         wait_until(lambda: _recorded(new, service) == 2, timeout_s=40, what="the second image")
