@@ -113,7 +113,7 @@ def _watch(
                         print_row(f"{moment(alert.event['time'])}  {told}")
                 if not is_ready and read_status(client, keys)["workers"]:
                     is_ready = True
-                    note(f"ready at {show_url(url)}: `lookalike enqueue` sends images, Ctrl-C stops")
+                    note(f"ready at {show_url(url)} (`lookalike enqueue` sends images, Ctrl-C stops)")
                 is_away = False
             except (RedisError, OSError) as error:
                 if not is_away:
