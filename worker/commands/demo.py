@@ -95,9 +95,12 @@ def demo(folder: Path | None, *, keep_running: bool, as_json: bool) -> None:
             done, moved_at = -1, time.monotonic()
             for stats, event in _follow(client, keys, interrupts, total=len(paths)):
                 if event is not None:
-                    progress.stop()
+                    # The bar must not run into the lines above it.
+                    if progress.console.is_interactive:
+                        progress.stop()
                     print_json(event) if as_json else print_row(describe_alert(event, show_url=short_url))
-                    progress.start()
+                    if progress.console.is_interactive:
+                        progress.start()
                 if stats["images"] + stats["failures"] != done:
                     done, moved_at = stats["images"] + stats["failures"], time.monotonic()
                     progress.update(task, completed=done)
