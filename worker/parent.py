@@ -6,6 +6,7 @@ hear of a signal that reaches the parent.
 
 import logging
 import mmap
+import multiprocessing
 import os
 import shutil
 import signal
@@ -16,7 +17,6 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import billiard
-from billiard.util import get_temp_dir
 from redis.exceptions import AuthenticationError, RedisError
 
 from producer.server import connect
@@ -149,5 +149,8 @@ class Parent:
         for process in billiard.active_children():
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
-        shutil.rmtree(get_temp_dir(), ignore_errors=True)
+        # billiard's, where it has one: to ask for it makes one, which an end of Python at this moment would leave.
+        temporary = multiprocessing.current_process()._config.get("tempdir")  # type: ignore[attr-defined]  # noqa: SLF001
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
         os._exit(status)

@@ -72,7 +72,9 @@ def demo(folder: Path | None, *, keep_running: bool, as_json: bool) -> None:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lookalike-")))
         server = stack.enter_context(EmbeddedServer(home / "data", config=IN_MEMORY))
         images = stack.enter_context(ImageServer(folder))
+        (home / "tmp").mkdir()
         environment = {
+            "TMPDIR": str(home / "tmp"),
             "LOOKALIKE_REDIS_URL": server.url,
             "LOOKALIKE_BROKER_URL": "",
             "LOOKALIKE_ARCHIVE": ARCHIVE,

@@ -3,6 +3,7 @@
 import signal
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -61,6 +62,8 @@ def up(context: click.Context, *, concurrency: int | None, no_web: bool, as_json
     with Interrupts() as interrupts, ExitStack() as stack:
         settings = _start_server(stack)
         environment = {
+            # What a worker that is killed leaves there goes with us.
+            "TMPDIR": stack.enter_context(TemporaryDirectory(prefix="lookalike-")),
             f"{PREFIX}REDIS_URL": settings.redis_url.get_secret_value(),
             f"{PREFIX}STATE_DIR": str(settings.state_dir),
             f"{PREFIX}CACHE_DIR": str(settings.cache_dir),
