@@ -221,7 +221,9 @@ def _open_parent(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's w
             _refuse(ConfigurationError("only the pool `prefork` decodes within limits: leave out -P"))
         )
     if os.geteuid() == 0:
-        logger.warning("this worker runs as root and decodes what strangers sent: give it a user of its own")
+        sys.stderr.write(
+            "lookalike: this worker runs as root and decodes what strangers sent: give it a user of its own\n"
+        )
     # Workers have nothing to tell each other; as options these work for `celery -A worker.app worker` too.
     sender.options.update(without_gossip=True, without_mingle=True, without_heartbeat=True)
     _process.parent = Parent(app.settings)
