@@ -55,10 +55,11 @@ def _install_kills(points):
     from worker.downloads import Downloads
     from worker.ownership import Ownership
     from worker.remembered import RememberedHashes
+    from worker.trials import Trials
 
     for owner, method in (
         (Ownership, "take"), (Clusters, "known"), (Downloads, "submit"), (Decoder, "hash"), (Clusters, "record"),
-        (Clusters, "look_back"), (Publisher, "publish"), (RememberedHashes, "hash_image"),
+        (Clusters, "look_back"), (Publisher, "publish"), (RememberedHashes, "hash_image"), (Trials, "submit"),
         (worker.limits, "limit_memory"),
     ):  # fmt: skip
         _kill_at(owner, method, points)
