@@ -112,7 +112,10 @@ class Child:
             built.callback(self._thumbnails.flush)
             look = self._thumbnails.keep
         trials = Trials(
-            self._note, max_pixels=settings.max_pixels, timeout_s=settings.decode_timeout, stopping=stopping
+            self._note,
+            max_pixels=settings.max_pixels,
+            timeout_s=settings.decode_timeout,
+            memory_bytes=settings.child_memory,
         )
         built.callback(trials.close)
         self.pipeline = Pipeline(

@@ -1,17 +1,22 @@
-"""Tries suspects beside the pipeline, one at a time: one that hangs in its process holds up no other image."""
+"""Tries suspects, images under which a process has died, in processes of their own: what dies again is poison.
+
+A child that dies while it decodes may have been killed from outside, by an operator or for want of memory elsewhere:
+no image is condemned for that alone. Each suspect has a new process, which decodes nothing else and ends with its
+child. They are tried beside the pipeline, one at a time: one that hangs holds up no other image.
+"""
 
 import logging
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 
+from worker.decoder_process import DecoderProcess
 from worker.entries import Entry
 from worker.errors import ImageError, SuspectNotTriedError
 from worker.hashing import HashedImage
 from worker.notes import Note
-from worker.suspects import StoppedError, hash_apart
 
 logger = logging.getLogger(__name__)
 
@@ -31,17 +36,18 @@ class Trial:
 class Trials:
     """The trials of one child. They run on a thread of their own, which the first suspect starts."""
 
-    def __init__(
-        self, note: Note, *, max_pixels: int, timeout_s: float, stopping: Callable[[], bool]
-    ) -> None:
+    def __init__(self, note: Note, *, max_pixels: int, timeout_s: float, memory_bytes: int) -> None:
         self._note = note
-        self._max_pixels = max_pixels
         self._timeout_s = timeout_s
-        self._stopping = stopping
+        self._start = partial(
+            DecoderProcess, max_pixels=max_pixels, timeout_s=timeout_s, memory_bytes=memory_bytes, tied=True
+        )
         self._in_hand = 0
         self._is_over = threading.Event()
         self._waiting: SimpleQueue[Trial | None] = SimpleQueue()
         self._ended: SimpleQueue[tuple[Trial, HashedImage | ImageError]] = SimpleQueue()
+        self._running: DecoderProcess | None = None
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def submit(self, entry: Entry, body: bytes) -> None:
@@ -73,7 +79,10 @@ class Trials:
 
     def abandon(self) -> None:
         """Forget all that are in hand, and end the process that tries one of them."""
-        self._is_over.set()
+        with self._lock:
+            self._is_over.set()
+            if self._running is not None:
+                self._running.kill()
         self._is_over = threading.Event()
         self._in_hand = 0
 
@@ -86,23 +95,28 @@ class Trials:
 
     def _run(self) -> None:
         while (trial := self._waiting.get()) is not None:
-            with suppress(StoppedError):
+            if not trial.is_over.is_set():
                 self._ended.put((trial, self._try(trial)))
 
     def _try(self, trial: Trial) -> HashedImage | ImageError:
+        process = None
         try:
-            return hash_apart(
-                trial.body,
-                max_pixels=self._max_pixels,
-                timeout_s=self._timeout_s,
-                decoding=self._note.trying(trial.entry),
-                stopping=lambda: trial.is_over.is_set() or self._stopping(),
-            )
+            process = self._start()
+            with self._lock:
+                self._running = process
+                if trial.is_over.is_set():
+                    process.kill()
+            process.wait_ready()
+            with self._note.trying(trial.entry):
+                return process.hash(trial.body).hashed
         except ImageError as error:
             return error
-        except StoppedError:
-            raise
         except Exception as error:
             # A thread that ended here would keep every suspect for ever.
             logger.exception("entry %s could not be tried", trial.entry.id)
             return SuspectNotTriedError(f"{type(error).__name__} in a trial")
+        finally:
+            with self._lock:
+                self._running = None
+            if process is not None:
+                process.end()

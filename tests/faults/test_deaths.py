@@ -76,6 +76,22 @@ def test_an_image_that_ends_whoever_decodes_it_fails_after_two_deaths_and_the_ot
     assert len(set(before) & set(children(worker))) == 1
 
 
+def test_an_image_that_is_only_slow_has_all_its_time_in_a_process_of_its_own(service, images, hooks, send):
+    images.add("slow.png", encode(draw(99), b"POISON:SLOW"))
+    worker = service.start_worker(
+        concurrency=1, LOOKALIKE_TEST_POISON="1", LOOKALIKE_DECODE_TIMEOUT="4", **hooks
+    )
+    wait_until(lambda: children(worker), what="a child")
+    before = children(worker)
+
+    send([images.url("slow.png")])
+    counts = service.wait_done(images=1)
+
+    assert (counts["images"], counts["failures"]) == (1, 0)
+    wait_until(lambda: children(worker), what="a child in the place of the one that took too long")
+    assert children(worker) != before
+
+
 def test_images_that_come_while_another_one_hangs_keep_half_of_their_rate(
     service, images, hooks, send, tmp_path
 ):

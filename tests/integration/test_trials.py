@@ -20,7 +20,7 @@ def _entry(at: int) -> Entry:
 @pytest.fixture
 def trials(tmp_path):
     note = Note(tmp_path, uuid="0" * 32, consumer="child-1", parent="parent-1")
-    made = Trials(note, max_pixels=PIXELS, timeout_s=20, stopping=lambda: False)
+    made = Trials(note, max_pixels=PIXELS, timeout_s=20, memory_bytes=2**29)
     yield made
     made.close()
     note.close()
