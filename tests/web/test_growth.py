@@ -5,7 +5,8 @@ import pytest
 from tests.filer import Filer
 from worker.reading.listing import Listing
 from worker.reading.periods import Period, Periods
-from worker.web.choosing import MAX_GROWTH_IMAGES, Choice, check_growth, choose_page
+from worker.web.choosing import Choice, choose_page
+from worker.web.growth import MAX_GROWTH_IMAGES, Growth, check_growth
 from worker.web.problems import ProblemError
 from worker.web.service import OpenArchive
 
@@ -17,8 +18,9 @@ def archive(client, keys, scripts, uuid):
     for phash in range(1, 13):
         for number in range(phash):
             filer.file(phash, source="ab"[phash % 2], name=f"https://example.org/{phash}/{number}")
-    periods = Periods(client, keys=keys, uuid=uuid)
-    return OpenArchive(uuid, scripts, Listing(scripts, keys=keys), None, None, periods)
+    periods = Periods(client, scripts, keys=keys)
+    growth = Growth(periods, most=5000)
+    return OpenArchive(uuid, scripts, Listing(scripts, keys=keys), None, None, periods, growth)
 
 
 def _grown(archive, *, limit=3, **choice):
