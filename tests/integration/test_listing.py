@@ -125,7 +125,8 @@ def test_the_largest_clusters_are_those_of_a_plain_loop(filled, limit, latest):
     assert len(told) > 20 or limit == 1
 
 
-def test_what_grows_while_the_largest_are_read_neither_repeats_nor_hides_one(filled, filer):
+def test_what_grows_while_the_largest_are_read_neither_repeats_nor_hides_one(filled, filer, monkeypatch):
+    monkeypatch.setattr("worker.reading.listing._PAGE_CLUSTERS", 20)
     listing, records = filled
     told = listing.largest(min_images=2, limit=None, latest=1)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.commands.output import count, exit_statuses, json_option, moment, note, print_long_json, print_row
+from producer.wording import count
+from worker.commands.output import exit_statuses, json_option, moment, note, print_long_json, print_row
 from worker.commands.session import find_uuid, open_session
 from worker.errors import ImageError, TransientError
 from worker.reading.listing import Cluster, Listing
