@@ -146,7 +146,7 @@ def test_search_finds_the_same_by_url_by_file_and_by_hash(archive, hashes):
     [by_hash] = archive.command.rows("search", hashes[url].upper())
 
     assert by_url == by_file == by_hash
-    assert by_url["exact"]["sample"]["url"] == url
+    assert hashes[by_url["exact"]["sample"]["url"]] == by_url["phash"]
 
 
 def test_search_takes_an_image_from_a_pipe(archive, hashes):

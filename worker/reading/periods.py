@@ -79,8 +79,10 @@ class Periods:
             end = int(
                 np.searchsorted(hashes, hashes[min(at + _COUNTED_AT_ONCE, len(hashes)) - 1], side="right")
             )
-            some, some_counts = np.unique(hashes[at:end], return_counts=True)
-            phashes, counts = np.append(phashes, some), np.append(counts, some_counts)
+            piece = hashes[at:end]
+            starts = np.append(0, np.flatnonzero(piece[1:] != piece[:-1]) + 1)
+            phashes = np.append(phashes, piece[starts])
+            counts = np.append(counts, np.diff(starts, append=len(piece)))
             order = np.lexsort((phashes, counts))[::-1][:limit]
             phashes, counts = phashes[order], counts[order]
             at = end
