@@ -32,6 +32,8 @@ class Deployment:
         (home / "bin" / "lookalike").write_text(f'#!/bin/sh\nexec {sys.executable} -m worker "$@"\n')
         (home / "bin" / "lookalike").chmod(0o755)
         self.port = self.find_port()
+        self._data = home
+        self._server: subprocess.Popen[bytes] | None = None
 
     @staticmethod
     def find_port() -> int:
@@ -43,11 +45,30 @@ class Deployment:
         """Start the server as its entry point does."""
         binary = find_binary(os.environ)
         script = ["sh", DEPLOY / "redis" / "start.sh", binary]
-        options = ["--dir", self._home, "--port", str(self.port), "--bind", "127.0.0.1", "--maxmemory", "1gb"]
+        options = ["--dir", self._data, "--port", str(self.port), "--bind", "127.0.0.1", "--maxmemory", "1gb"]
         paths = {"LOOKALIKE_SERVER_CONFIG": DEPLOY / "redis", "LOOKALIKE_USERS": self._home / "users.acl"}
-        self.start([*script, *options], paths)
+        self._server = self.start([*script, *options], paths)
         with redis.Redis(port=self.port, username="probe", password="none") as probe:
             wait_until(lambda: _answers(probe), what="the server")
+
+    def back_up(self) -> bytes:
+        """Give what the backup's script writes."""
+        given = {"LOOKALIKE_SECRETS": str(self._secrets), "LOOKALIKE_DATA": str(self._data)}
+        return subprocess.run(
+            ["sh", DEPLOY / "redis" / "backup.sh"],
+            env={**os.environ, **given, "LOOKALIKE_PORT": str(self.port)},
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
+
+    def restore(self, backup: bytes, folder: Path) -> None:
+        """Start the server with what a backup holds, in a folder that is not there yet."""
+        assert self._server is not None
+        end(self._server)
+        folder.mkdir()
+        subprocess.run(["tar", "-C", folder, "-xf", "-"], input=backup, check=True)
+        self._data = folder
+        self.start_server()
 
     def client(self, user: str) -> redis.Redis:
         """Connect as a user."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -111,6 +112,32 @@ def test_nobody_has_more_rights_than_needed(deployment):
             attempt()
     with pytest.raises(redis.exceptions.AuthenticationError):
         redis.Redis(port=deployment.port).ping()
+
+
+def test_a_backup_of_a_running_server_is_the_archive_of_that_moment(deployment, tmp_path):
+    if not (shutil.which("valkey-cli") or shutil.which("redis-cli")):
+        pytest.skip("needs valkey-cli or redis-cli")
+    admin = deployment.client("admin")
+    with Producer(deployment.url("producer")) as producer:
+        producer.send_many(f"https://example.org/{at}.jpg" for at in range(1000))
+        backup = deployment.back_up()
+        producer.send("https://example.org/later.jpg")
+    (rewriting,) = admin.config_get("auto-aof-rewrite-percentage").values()
+    deployment.restore(backup, tmp_path / "restored")
+
+    assert deployment.client("admin").xlen("{default}:images:live") == 1000
+    assert rewriting == "100"
+
+
+@pytest.mark.parametrize("password", ["", "p@ss", "a/b", "100%"])
+def test_a_password_that_would_change_the_url_is_refused(deployment, tmp_path, password):
+    (tmp_path / "secrets" / "page_password").write_text(password)
+
+    ended = deployment.run("page", "stats")
+
+    assert ended.returncode == 78
+    assert "the password of page must be" in ended.stderr
+    assert not password or password not in ended.stderr
 
 
 @pytest.mark.parametrize(
