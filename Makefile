@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
-# Tests mostly wait for processes, so there are more at a time than cores; those of one file share what they start.
-PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile
+# Tests mostly wait for processes, so there are more at a time than cores; those of one file share what they start. In their
+# own order: sorted by their number, the few that take longest would come last, and alone.
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 FLOOR ?= redis-server
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 

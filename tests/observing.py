@@ -8,14 +8,30 @@ from pathlib import Path
 
 def children(process) -> list[int]:
     """List the living children of a process, oldest first."""
+    return [pid for pid in _started_by(process.pid) if not _is_zombie(pid)]
+
+
+def trials(worker) -> list[int]:
+    """List the processes in which the children of a worker try suspects."""
+    return [pid for child in children(worker) for pid in _started_by(child) if not _is_zombie(pid)]
+
+
+def _started_by(pid: int) -> list[int]:
+    return sorted(
+        int(child)
+        for path in Path(f"/proc/{pid}/task").glob("*/children")
+        for child in _read_or_nothing(path).split()
+    )
+
+
+def _read_or_nothing(path: Path) -> str:
     try:
-        pids = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    except FileNotFoundError:
-        return []
-    return [int(pid) for pid in pids if not _is_zombie(pid)]
+        return path.read_text()
+    except OSError:
+        return ""
 
 
-def _is_zombie(pid: str) -> bool:
+def _is_zombie(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except FileNotFoundError:

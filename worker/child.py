@@ -17,6 +17,7 @@ from worker.downloads import Downloads
 from worker.fetch import Fetcher, FetchLimits
 from worker.fetching.host_rate import HostRate
 from worker.fetching.own_servers import OwnServers
+from worker.intake import Intake
 from worker.keyspace import Keyspace
 from worker.look_alikes import LookAlikes
 from worker.notes import Note
@@ -30,6 +31,7 @@ from worker.settings import Settings
 from worker.sweeper import sweep_archive
 from worker.thumbnail_stores import open_thumbnails
 from worker.thumbnails import ThumbnailKeeper
+from worker.trials import Trials
 from worker.wakes import WakeUps
 
 
@@ -109,10 +111,18 @@ class Child:
             self._thumbnails = ThumbnailKeeper(store)
             built.callback(self._thumbnails.flush)
             look = self._thumbnails.keep
+        trials = Trials(
+            self._note,
+            max_pixels=settings.max_pixels,
+            timeout_s=settings.decode_timeout,
+            memory_bytes=settings.child_memory,
+        )
+        built.callback(trials.close)
         self.pipeline = Pipeline(
             settings,
             ownership=ownership,
             leases=leases,
+            intake=Intake(ownership, leases, downloads, window=settings.window),
             clusters=clusters,
             downloads=downloads,
             decoder=Decoder(
@@ -120,8 +130,8 @@ class Child:
                 hashes=RememberedHashes(settings.remember_hashes, look=look),
                 max_pixels=settings.max_pixels,
                 timeout_s=settings.decode_timeout,
-                stopping=stopping,
             ),
+            trials=trials,
             look_alikes=LookAlikes(
                 replica,
                 clusters=clusters,

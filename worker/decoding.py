@@ -1,7 +1,6 @@
-"""The bytes of an entry's image in, its hash out: noted while it lasts, limited in time, a suspect's apart."""
+"""The bytes of an entry's image in, its hash out: noted while it lasts, limited in time."""
 
 import logging
-from collections.abc import Callable
 
 from worker.entries import Entry
 from worker.errors import ImageError, UnhashableError
@@ -9,13 +8,20 @@ from worker.hashing import HashedImage
 from worker.limits import decode_limit
 from worker.notes import Note
 from worker.remembered import RememberedHashes
-from worker.suspects import hash_apart
 
 logger = logging.getLogger(__name__)
 
 
+FIRST_SHARE = 1 / 4
+FIRST_AT_LEAST_S = 1.0
+
+
 class Decoder:
-    """Decodes for one child, in its main thread."""
+    """Decodes for one child, in its main thread.
+
+    Here an image gets a quarter of `timeout_s`, 1 s at least: a child that takes longer ends, with others in hand. What
+    was only slow has all of `timeout_s` in a process of its own afterwards.
+    """
 
     def __init__(
         self,
@@ -24,30 +30,18 @@ class Decoder:
         hashes: RememberedHashes,
         max_pixels: int,
         timeout_s: float,
-        stopping: Callable[[], bool],
     ) -> None:
         self._note = note
         self._hashes = hashes
         self._max_pixels = max_pixels
-        self._timeout_s = timeout_s
-        self._stopping = stopping
+        self._timeout_s = min(timeout_s, max(FIRST_AT_LEAST_S, FIRST_SHARE * timeout_s))
 
-    def hash(self, entry: Entry, body: bytes, *, deaths: int) -> HashedImage:
-        """Hash `body`; an image under which a process died before is tried in a process of its own.
+    def hash(self, entry: Entry, body: bytes) -> HashedImage:
+        """Hash `body`.
 
         Raises:
-            PermanentError: The bytes have no hash, or end whatever process decodes them.
-            TransientError: A suspect could not be tried.
-            StoppedError: The worker stops before a suspect has been decoded.
+            PermanentError: The bytes have no hash.
         """
-        if deaths:
-            return hash_apart(
-                body,
-                max_pixels=self._max_pixels,
-                timeout_s=self._timeout_s,
-                decoding=self._note.decoding(entry),
-                stopping=self._stopping,
-            )
         with self._note.decoding(entry), decode_limit(self._timeout_s):
             try:
                 return self._hashes.hash_image(body, max_pixels=self._max_pixels)

@@ -24,8 +24,10 @@ from worker.entries import Entry
 logger = logging.getLogger(__name__)
 
 _SIZE = 2048
-_WRITER_AT = 1024
+_DECODING_AT = 0
+_TRYING_AT = 512
 _DRAINING_AT = 1023
+_WRITER_AT = 1024
 
 _no_fork = threading.Lock()
 os.register_at_fork(
@@ -35,7 +37,7 @@ os.register_at_fork(
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """Which entry a child was decoding."""
+    """Which entry a child, or a process that it had started for it, was decoding."""
 
     lane: Lane
     stream: str
@@ -45,11 +47,11 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class DeadChild:
-    """A child that died, whether its parent is alive, and what it was decoding, if anything."""
+    """A child that died, whether its parent is alive, and what was being decoded, itself or in a process of its own."""
 
     consumer: str
     parent_lives: bool
-    decoding: Decoding | None
+    decoding: tuple[Decoding, ...]
 
 
 class ParentLock:
@@ -102,12 +104,15 @@ class Note:
 
     @contextmanager
     def decoding(self, entry: Entry) -> Iterator[None]:
-        """Note `entry` for the time of the block."""
-        self._store(0, asdict(Decoding(entry.lane, entry.stream, entry.id, entry.delivery)))
-        try:
+        """Note, for the time of the block, that this process decodes `entry`."""
+        with self._noted(_DECODING_AT, entry):
             yield
-        finally:
-            self._map[0] = 0
+
+    @contextmanager
+    def trying(self, entry: Entry) -> Iterator[None]:
+        """Note, for the time of the block, that a process of its own decodes `entry`; for another thread."""
+        with self._noted(_TRYING_AT, entry):
+            yield
 
     @contextmanager
     def draining(self) -> Iterator[None]:
@@ -123,6 +128,14 @@ class Note:
         self._path.unlink(missing_ok=True)
         self._map.close()
         os.close(self._fd)
+
+    @contextmanager
+    def _noted(self, at: int, entry: Entry) -> Iterator[None]:
+        self._store(at, asdict(Decoding(entry.lane, entry.stream, entry.id, entry.delivery)))
+        try:
+            yield
+        finally:
+            self._map[at] = 0
 
     def _store(self, at: int, facts: dict[str, object]) -> None:
         text = json.dumps(facts).encode()
@@ -204,10 +217,10 @@ def _read_writer(content: bytes) -> tuple[str, str] | None:
     return str(facts["consumer"]), str(facts["parent"])
 
 
-def _read_decoding(content: bytes) -> Decoding | None:
-    facts = _load(content, 0)
+def _read_decoding(content: bytes) -> tuple[Decoding, ...]:
+    noted = (_load(content, at) for at in (_DECODING_AT, _TRYING_AT))
     # Another version may note other facts.
-    return Decoding(**facts) if facts.keys() == Decoding.__dataclass_fields__.keys() else None
+    return tuple(Decoding(**facts) for facts in noted if facts.keys() == Decoding.__dataclass_fields__.keys())
 
 
 def _load(content: bytes, at: int) -> dict[str, Any]:
@@ -247,5 +260,6 @@ def clear_notes(state_dir: Path, *, uuid: str, parent: str) -> None:
         with suppress(OSError), path.open("r+b") as file:
             writer = _read_writer(file.read())
             if writer is not None and writer[1] == parent:
-                file.seek(0)
-                file.write(b"\0")
+                for at in (_DECODING_AT, _TRYING_AT):
+                    file.seek(at)
+                    file.write(b"\0")

@@ -12,7 +12,6 @@ from time import monotonic
 from redis.exceptions import OutOfMemoryError, RedisError
 
 from producer.messages import ImageMessage
-from producer.names import Lane
 from worker.alerts import Publisher
 from worker.clusters import Clusters, NotFiled
 from worker.decoding import Decoder
@@ -25,20 +24,18 @@ from worker.errors import (
     ImageError,
     LogDamagedError,
 )
+from worker.hashing import HashedImage
+from worker.intake import BATCH, Intake
 from worker.look_alikes import LookAlikes
 from worker.outages import Outage
 from worker.ownership import LeaseKeeper, Ownership
 from worker.records import ImageFacts, Record
 from worker.retries import Failed, end_failed
 from worker.settings import Settings
-from worker.suspects import StoppedError
+from worker.trials import Trials
 from worker.wakes import WakeUps
-from worker.window import measure_window
 
 logger = logging.getLogger(__name__)
-
-BATCH = 16
-"""Images hashed in a row before they are filed: about 50 ms, so that a live image never waits long."""
 
 BESIDE_LIVE = BATCH // 4
 """Of others that are hashed before a live image is filed."""
@@ -47,9 +44,6 @@ POLL_S = 0.02
 """How long a round may wait for a download before it looks at the lanes again."""
 
 SWEEP_EVERY_S = 1.0
-
-ABANDONED_EVERY_S = 0.25
-"""How often a child looks for entries without a living owner: 0.4 ms of the server where 5,000 are in hand."""
 
 
 @dataclass(slots=True)
@@ -72,9 +66,11 @@ class Pipeline:
         *,
         ownership: Ownership,
         leases: LeaseKeeper,
+        intake: Intake,
         clusters: Clusters,
         downloads: Downloads,
         decoder: Decoder,
+        trials: Trials,
         look_alikes: LookAlikes,
         publisher: Publisher,
         sweep: Callable[[], object],
@@ -85,9 +81,11 @@ class Pipeline:
         self._settings = settings
         self._ownership = ownership
         self._leases = leases
+        self._intake = intake
         self._clusters = clusters
         self._downloads = downloads
         self._decoder = decoder
+        self._trials = trials
         self._look_alikes = look_alikes
         self._publisher = publisher
         self._sweep = sweep
@@ -96,10 +94,10 @@ class Pipeline:
         self._stopping = stopping
         self.images = 0
         self._is_full = False
-        self._looked_at = float("-inf")
         self._taken: list[Entry] = []
         self._failed: list[Failed] = []
         self._downloading: dict[tuple[str, str], Work] = {}
+        self._on_trial: dict[tuple[str, str, int], Work] = {}
         self._hashed: list[Work] = []
         self._recorded: list[Work] = []
 
@@ -116,7 +114,8 @@ class Pipeline:
                 try:
                     if is_first:
                         self._wakes.forget()
-                    if self._round() and is_first:
+                    more = self._round()
+                    if more and is_first:
                         self._wakes.send()
                     is_first = False
                     if monotonic() - last_sweep >= SWEEP_EVERY_S:
@@ -138,7 +137,7 @@ class Pipeline:
                 self._outage.over()
                 if monotonic() - idle_since >= self._settings.linger:
                     break
-                if not self._leases.held():
+                if not more and not self._downloading:
                     self._outage.pause(POLL_S / 2)
         finally:
             self._leave()
@@ -157,34 +156,8 @@ class Pipeline:
         return more
 
     def _take(self) -> bool:
-        """Take entries: live ones first and alone, then others; of eight slots one is always theirs, one live's."""
-        if self._is_full or self._taken:
-            return False
-        window = measure_window(
-            self._settings.window,
-            held=self._leases.held(),
-            parked=self._downloads.parked,
-            parked_live=self._downloads.parked_urgent,
-        )
-        abandoned = monotonic() - self._looked_at >= ABANDONED_EVERY_S
-        if abandoned:
-            self._looked_at = monotonic()
-
-        for_live = min(BATCH, window.room_for_live())
-        self._taken = self._own(("live",), for_live, abandoned=abandoned)
-        more = 0 < for_live == len(self._taken)
-        if self._downloads.ready < BATCH:
-            for_others = min(BATCH, window.room_for_others(taken_now=len(self._taken)))
-            taken = self._own(("retry", "backlog"), for_others, abandoned=abandoned)
-            more = more or 0 < for_others == len(taken)
-            self._taken += taken
-        return more
-
-    def _own(self, lanes: tuple[Lane, ...], limit: int, *, abandoned: bool) -> list[Entry]:
-        entries = self._ownership.take(lanes, limit=limit, abandoned=abandoned)
-        for entry in entries:
-            self._leases.add(entry)
-        return entries
+        """Take entries while the server has memory for what becomes of them; tell whether more wait."""
+        return not self._is_full and not self._taken and self._intake.take(self._taken)
 
     def _look_up(self) -> None:
         """Send each entry to where it belongs: known images to the search, unknown ones to the downloads."""
@@ -210,7 +183,11 @@ class Pipeline:
                 self._downloads.submit(key, work.message.url, urgent=work.entry.lane == "live")
 
     def _hash(self) -> None:
-        """Decode and hash what has arrived, live images first."""
+        """Decode and hash what has arrived, live images first; take what was tried apart."""
+        for entry, outcome in self._trials.ended():
+            tried = self._on_trial.pop((entry.stream, entry.id, entry.delivery), None)
+            if tried is not None and self._leases.holds(entry):
+                self._end_hash(tried, outcome)
         if not self._downloading:
             return
         # One by one: a live image that arrives meanwhile is next, and few others are hashed before it is filed.
@@ -229,26 +206,32 @@ class Pipeline:
 
     def _hash_one(self, work: Work, arrival: Arrival) -> None:
         try:
-            work.image = self._decode(work, arrival)
+            if arrival.error is not None:
+                raise arrival.error
+            body = arrival.body or b""
+            if work.history.deaths:
+                # Who decoded it before has died: beside the others, in a process of its own.
+                self._trials.submit(work.entry, body)
+                self._on_trial[work.entry.stream, work.entry.id, work.entry.delivery] = work
+                return
+            outcome: HashedImage | ImageError = self._decoder.hash(work.entry, body)
         except ImageError as error:
-            self._fail(work, error)
-        except StoppedError:
-            return
-        else:
-            self._hashed.append(work)
-        self.images += 1
+            outcome = error
+        self._end_hash(work, outcome)
 
-    def _decode(self, work: Work, arrival: Arrival) -> ImageFacts:
-        if arrival.error is not None:
-            raise arrival.error
-        hashed = self._decoder.hash(work.entry, arrival.body or b"", deaths=work.history.deaths)
-        return replace(
-            image_facts(work.message, phash=hashed.phash),
-            width=hashed.width,
-            height=hashed.height,
-            format=hashed.format,
-            sha256=hashed.sha256,
+    def _end_hash(self, work: Work, outcome: HashedImage | ImageError) -> None:
+        self.images += 1
+        if isinstance(outcome, ImageError):
+            self._fail(work, outcome)
+            return
+        work.image = replace(
+            image_facts(work.message, phash=outcome.phash),
+            width=outcome.width,
+            height=outcome.height,
+            format=outcome.format,
+            sha256=outcome.sha256,
         )
+        self._hashed.append(work)
 
     def _file(self) -> bool:
         """Give each hashed image its number, its cluster and its place in the log; tell whether the server is full."""
@@ -307,6 +290,8 @@ class Pipeline:
         """Finish what is hashed, give back the rest at once; where the server is away, the lease does it."""
         self._downloads.abandon()
         self._downloading.clear()
+        self._trials.abandon()
+        self._on_trial.clear()
         try:
             self._file()
             self._publish()

@@ -76,7 +76,7 @@ class Settings(BaseSettings):
         20.0,
         ge=0.1,
         le=3600,
-        description="Seconds for decoding and hashing one image; then the child ends itself",
+        description="Seconds for decoding and hashing one image; a child gives it a quarter, a trial apart all",
     )
     child_memory: int = Field(
         2**30, ge=2**27, description="Bytes of private memory that one child may allocate (RLIMIT_DATA)"

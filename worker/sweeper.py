@@ -105,9 +105,9 @@ class Sweeper:
         self._parent.beat()
 
     def bury(self, child: DeadChild) -> None:
-        """Charge the entry that a dead child was decoding, and that alone; free its others at once."""
-        if child.decoding is not None:
-            self._charge(child, child.decoding)
+        """Charge the entries that a dead child was decoding, and those alone; free its others at once."""
+        for decoding in child.decoding:
+            self._charge(child, decoding)
         streams = [self._keys.stream(lane) for lane in LANES]
         freed = self._scripts.call("bury", streams, [child.consumer, int(self._lease_s * 1000)])[1]
         if freed:

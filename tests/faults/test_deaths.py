@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from producer import Producer
-from tests.observing import alerts, children, failures, kill, reported
+from tests.observing import alerts, children, failures, kill, reported, trials
 from tests.soft_images import draw, encode
 from tests.waiting import wait_until
 from worker.reading.statistics import read_status
@@ -76,6 +76,22 @@ def test_an_image_that_ends_whoever_decodes_it_fails_after_two_deaths_and_the_ot
     assert len(set(before) & set(children(worker))) == 1
 
 
+def test_an_image_that_is_only_slow_has_all_its_time_in_a_process_of_its_own(service, images, hooks, send):
+    images.add("slow.png", encode(draw(99), b"POISON:SLOW"))
+    worker = service.start_worker(
+        concurrency=1, LOOKALIKE_TEST_POISON="1", LOOKALIKE_DECODE_TIMEOUT="4", **hooks
+    )
+    wait_until(lambda: children(worker), what="a child")
+    before = children(worker)
+
+    send([images.url("slow.png")])
+    counts = service.wait_done(images=1)
+
+    assert (counts["images"], counts["failures"]) == (1, 0)
+    wait_until(lambda: children(worker), what="a child in the place of the one that took too long")
+    assert children(worker) != before
+
+
 def test_images_that_come_while_another_one_hangs_keep_half_of_their_rate(
     service, images, hooks, send, tmp_path
 ):
@@ -94,6 +110,24 @@ def test_images_that_come_while_another_one_hangs_keep_half_of_their_rate(
     # A second for the wake-up of the other child, of which a longer run would notice nothing.
     assert beside < 2 * undisturbed + 1
     assert failures(service.client, service.keys) == {}
+
+
+def test_a_suspect_that_hangs_in_its_own_process_holds_up_no_other_image(service, images, hooks, send):
+    names = [images.add(f"{at}.png", encode(draw(at))) for at in range(60)]
+    images.add("hangs.png", encode(draw(999), b"POISON:HANG"))
+    worker = service.start_worker(
+        concurrency=1, LOOKALIKE_TEST_POISON="1", LOOKALIKE_DECODE_TIMEOUT="5", **hooks
+    )
+    send([images.url("hangs.png")])
+    wait_until(lambda: trials(worker), timeout_s=20, what="a process that tries it")
+
+    send(names)
+    wait_until(lambda: int(service.client.hget(service.keys.counters, "images") or 0) == 60, what="60 images")
+    is_tried = bool(trials(worker))
+    service.wait_done(images=61)
+
+    assert is_tried
+    assert failures(service.client, service.keys) == {"hangs.png": "worker_died"}
 
 
 def _seconds_until(service, count, begin) -> float:
@@ -125,7 +159,9 @@ def test_a_real_memory_limit_fails_an_image_and_kills_nobody(service, images, se
 def test_a_healthy_image_whose_process_is_killed_again_and_again_is_recorded(service, images, hooks, send):
     images.add("one.png", encode(draw(1)))
     worker = service.start_worker(
-        concurrency=1, LOOKALIKE_TEST_KILL_AT="before:RememberedHashes.hash_image,after:Decoder.hash", **hooks
+        concurrency=1,
+        LOOKALIKE_TEST_KILL_AT="before:RememberedHashes.hash_image,after:Trials.submit",
+        **hooks,
     )
 
     send([images.url("one.png")])

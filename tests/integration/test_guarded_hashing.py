@@ -30,7 +30,7 @@ def _children():
             line = (stat.parent / "cmdline").read_bytes()
         except OSError:
             continue
-        if after.split()[1] == str(os.getpid()) and b"guarded_hashing" in line:
+        if after.split()[1] == str(os.getpid()) and b"decoder_process" in line:
             found.append(int(stat.parent.name))
     return found
 
@@ -40,14 +40,14 @@ def _descriptors():
 
 
 def test_a_decoder_that_died_idle_is_replaced_and_leaves_no_pipe(hashing):
-    assert hashing.hash(PICTURE, patience_s=1).phash == PHASH
+    assert hashing.hash(PICTURE, patience_s=1).hashed.phash == PHASH
     before = _descriptors()
 
     for _ in range(3):
         [pid] = _children()
         os.kill(pid, 9)
         wait_until(lambda pid=pid: _is_dead(pid), timeout_s=10, what="the decoder is dead")
-        assert hashing.hash(PICTURE, patience_s=1).phash == PHASH
+        assert hashing.hash(PICTURE, patience_s=1).hashed.phash == PHASH
 
     assert _descriptors() == before
 

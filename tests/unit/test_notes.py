@@ -11,7 +11,9 @@ from worker.notes import Decoding, Note, ParentLock, clear_notes, count_draining
 
 UUID = "0" * 32
 ENTRY = Entry("live", "{test}:images:live", "17-1", 3, {})
+SUSPECT = Entry("backlog", "{test}:images:backlog", "9-0", 2, {})
 NOTED = Decoding("live", "{test}:images:live", "17-1", 3)
+TRIED = Decoding("backlog", "{test}:images:backlog", "9-0", 2)
 
 
 @pytest.fixture
@@ -27,6 +29,11 @@ def _die() -> None:
 
 def _die_decoding(note: Note) -> None:
     with note.decoding(ENTRY):
+        _die()
+
+
+def _die_trying_and_decoding(note: Note) -> None:
+    with note.trying(SUSPECT), note.decoding(ENTRY):
         _die()
 
 
@@ -57,8 +64,14 @@ def test_a_living_child_is_not_dead(tmp_path, parent):
 def test_a_child_that_died_while_it_decoded_tells_what(tmp_path, parent):
     _die_while(_die_decoding, tmp_path, parent)
 
-    assert _dead(tmp_path, parent.name) == [("child-1", True, NOTED)]
+    assert _dead(tmp_path, parent.name) == [("child-1", True, (NOTED,))]
     assert _dead(tmp_path, parent.name) == []
+
+
+def test_a_child_that_died_beside_a_trial_tells_both(tmp_path, parent):
+    _die_while(_die_trying_and_decoding, tmp_path, parent)
+
+    assert _dead(tmp_path, parent.name) == [("child-1", True, (NOTED, TRIED))]
 
 
 def test_a_child_that_died_between_images_accuses_none(tmp_path, parent):
@@ -68,7 +81,7 @@ def test_a_child_that_died_between_images_accuses_none(tmp_path, parent):
 
     _die_while(decode_and_go_on, tmp_path, parent)
 
-    assert _dead(tmp_path, parent.name) == [("child-1", True, None)]
+    assert _dead(tmp_path, parent.name) == [("child-1", True, ())]
 
 
 def test_a_dead_child_of_another_living_parent_is_left_to_it(tmp_path, parent):
@@ -85,7 +98,7 @@ def test_a_dead_child_of_a_dead_parent_is_found_by_any_other(tmp_path):
     dead_parent.close()
     other = ParentLock(tmp_path)
 
-    assert _dead(tmp_path, other.name) == [("child-1", False, NOTED)]
+    assert _dead(tmp_path, other.name) == [("child-1", False, (NOTED,))]
     other.close()
 
 
@@ -99,11 +112,11 @@ def test_an_error_while_it_is_handled_keeps_the_note(tmp_path, parent):
 
 
 def test_a_cleared_note_accuses_none(tmp_path, parent):
-    _die_while(_die_decoding, tmp_path, parent)
+    _die_while(_die_trying_and_decoding, tmp_path, parent)
 
     clear_notes(tmp_path, uuid=UUID, parent=parent.name)
 
-    assert _dead(tmp_path, parent.name) == [("child-1", True, None)]
+    assert _dead(tmp_path, parent.name) == [("child-1", True, ())]
 
 
 def test_only_children_in_a_drain_are_counted_as_busy(tmp_path, parent):

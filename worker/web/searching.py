@@ -59,7 +59,7 @@ def query_of_file(service: Service, body: bytes) -> Query:
         raise busy() from None
     except ImageError as error:
         raise image_problem(error) from None
-    return Query(seen.phash, f"data:image/webp;base64,{seen.webp}" if seen.webp else "")
+    return Query(seen.hashed.phash, f"data:image/webp;base64,{seen.webp}" if seen.webp else "")
 
 
 def image_problem(error: ImageError) -> ProblemError:

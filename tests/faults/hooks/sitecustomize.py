@@ -3,7 +3,7 @@
 
 LOOKALIKE_TEST_KILL_AT  names of steps, separated by commas, each after `before:` or `after:`; each kills one process
 LOOKALIKE_TEST_MARKS    folder in which a kill leaves its name, so that it happens once
-LOOKALIKE_TEST_POISON   1: an image whose bytes hold POISON:<way> ends the process that decodes it in that way
+LOOKALIKE_TEST_POISON   1: an image whose bytes hold POISON:<way> ends the process that decodes it in that way (SLOW: takes 2 s)
 """
 
 import ctypes
@@ -55,10 +55,11 @@ def _install_kills(points):
     from worker.downloads import Downloads
     from worker.ownership import Ownership
     from worker.remembered import RememberedHashes
+    from worker.trials import Trials
 
     for owner, method in (
         (Ownership, "take"), (Clusters, "known"), (Downloads, "submit"), (Decoder, "hash"), (Clusters, "record"),
-        (Clusters, "look_back"), (Publisher, "publish"), (RememberedHashes, "hash_image"),
+        (Clusters, "look_back"), (Publisher, "publish"), (RememberedHashes, "hash_image"), (Trials, "submit"),
         (worker.limits, "limit_memory"),
     ):  # fmt: skip
         _kill_at(owner, method, points)
@@ -81,6 +82,8 @@ def _install_poison():
                 _once("HANG")
             # In C, with the interpreter's lock held: no Python code runs any more, in no thread.
             ctypes.PyDLL(None).sleep(3600)
+        elif way == b"SLOW":
+            ctypes.PyDLL(None).usleep(2_000_000)
         return hash_digested(body, digest, **limits)
 
     worker.hashing.hash_digested = poisoned
