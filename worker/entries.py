@@ -1,6 +1,7 @@
 """One entry of an image stream: what the producer wrote, and what earlier attempts left beside it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from producer.errors import InvalidMessageError
 from producer.fields import encode_meta
@@ -8,6 +9,9 @@ from producer.messages import ImageMessage
 from producer.names import Lane
 from worker.errors import BadEntryError
 from worker.records import ImageFacts
+
+if TYPE_CHECKING:
+    from worker.hashing import HashedImage
 
 _HISTORY = (b"attempts", b"deaths", b"first_seen_at", b"lane")
 
@@ -62,6 +66,17 @@ def read_history(entry: Entry) -> History:
             raise BadEntryError(f"field {name.decode()} is not a number")
         numbers.append(int(value or 0))
     return History(attempts=numbers[0], deaths=numbers[1], first_seen_at_ms=numbers[2] or None)
+
+
+def decoded_facts(message: ImageMessage, hashed: "HashedImage") -> ImageFacts:
+    """Give what is filed of an image that was decoded."""
+    return replace(
+        image_facts(message, phash=hashed.phash),
+        width=hashed.width,
+        height=hashed.height,
+        format=hashed.format,
+        sha256=hashed.sha256,
+    )
 
 
 def image_facts(message: ImageMessage, *, phash: int) -> ImageFacts:

@@ -6,7 +6,7 @@ batches; a step that an outage interrupts is simply done again, since each is id
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
 
 from redis.exceptions import OutOfMemoryError, RedisError
@@ -16,7 +16,7 @@ from worker.alerts import Publisher
 from worker.clusters import Clusters, NotFiled
 from worker.decoding import Decoder
 from worker.downloads import Arrival, Downloads
-from worker.entries import Entry, History, image_facts, read_history, read_message
+from worker.entries import Entry, History, decoded_facts, image_facts, read_history, read_message
 from worker.errors import (
     ArchiveMissingError,
     BadEntryError,
@@ -223,15 +223,9 @@ class Pipeline:
         self.images += 1
         if isinstance(outcome, ImageError):
             self._fail(work, outcome)
-            return
-        work.image = replace(
-            image_facts(work.message, phash=outcome.phash),
-            width=outcome.width,
-            height=outcome.height,
-            format=outcome.format,
-            sha256=outcome.sha256,
-        )
-        self._hashed.append(work)
+        else:
+            work.image = decoded_facts(work.message, outcome)
+            self._hashed.append(work)
 
     def _file(self) -> bool:
         """Give each hashed image its number, its cluster and its place in the log; tell whether the server is full."""

@@ -3,7 +3,8 @@
 
 LOOKALIKE_TEST_KILL_AT  names of steps, separated by commas, each after `before:` or `after:`; each kills one process
 LOOKALIKE_TEST_MARKS    folder in which a kill leaves its name, so that it happens once
-LOOKALIKE_TEST_POISON   1: an image whose bytes hold POISON:<way> ends the process that decodes it in that way (SLOW: takes 2 s)
+LOOKALIKE_TEST_POISON   1: an image whose bytes hold POISON:<way> ends the process that decodes it in that way;
+                        SLOW takes 2 s
 """
 
 import ctypes
