@@ -15,7 +15,9 @@ from tests.waiting import wait_until
 from worker.embedded import find_binary
 
 SERVICE = "lookalike"
-DOWN_AFTER_MS = 1000
+DOWN_AFTER_MS = 2000
+"""More than the second after which a sentinel asks a new primary for the first time: it would be down by then."""
+
 SENTINELS = 3
 _CONFIG = {
     "repl-diskless-sync-delay": "0",

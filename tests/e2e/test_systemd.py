@@ -1,13 +1,15 @@
 """The units for systemd: sound, and what they start does its work and ends in time."""
 
+import json
 import re
 import shutil
 import subprocess
 
 import pytest
 
-from tests.deployment import DEPLOY, get_status
+from tests.deployment import DEPLOY, ROOT, get_status
 from tests.waiting import wait_until
+from worker.image_server import ImageServer
 from worker.settings import PREFIX, Settings
 
 UNITS = DEPLOY / "systemd"
@@ -77,11 +79,19 @@ def test_the_files_of_settings_name_settings_and_hold_no_password(name):
 def test_the_units_start_a_worker_and_a_page_that_end_in_time(deployment, tmp_path):
     systemd = Systemd(deployment, tmp_path)
     port = deployment.find_port()
-    bearer = {"Authorization": f"Bearer {deployment.token}"}
+    sender = {"Authorization": f"Bearer {deployment.token}", "Content-Type": "application/json"}
+    counters = "{default}:counters"
     worker, page = systemd.start("worker"), systemd.start("page", LOOKALIKE_WEB_PORT=str(port))
-    wait_until(
-        lambda: get_status(port, "/v1/stats", headers=bearer) == 200, timeout_s=60, what="worker and page"
-    )
+    with ImageServer(ROOT / "demo") as images:
+        image = json.dumps({"url": images.url(next((ROOT / "demo").glob("*.jpg")))}).encode()
+        wait_until(
+            lambda: get_status(port, "/v1/images", body=image, headers=sender) == 202,
+            timeout_s=40,
+            what="the page",
+        )
+        wait_until(
+            lambda: deployment.client("admin").hget(counters, "images") == b"1", timeout_s=40, what="an image"
+        )
 
     stranger = get_status(port, "/v1/stats")
     for process in (worker, page):
