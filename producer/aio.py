@@ -14,7 +14,7 @@ from producer.errors import NotAcceptedError
 from producer.messages import ImageMessage, build_message
 from producer.names import Names, OpenLane, check_lane
 from producer.queue import PATIENCE_S, Sendable, batches
-from producer.server import connect_async
+from producer.server import connect_async, show_server
 from producer.urls import default_broker_url
 from producer.waker import Waker
 
@@ -38,6 +38,7 @@ class AsyncProducer:
         self.names = Names(archive)
         self.server = connect_async(redis_url)
         self._waker = Waker(self.names, broker_url or default_broker_url(redis_url))
+        self._shown = show_server(redis_url)
         self._patience_s = patience_s
         self._memory = MemoryWatch()
 
@@ -92,7 +93,7 @@ class AsyncProducer:
             NotAcceptedError: The server is away, full, or refuses; the subclass says which.
         """
         check_lane(lane)
-        batch = Batch(messages, patience_s=self._patience_s)
+        batch = Batch(messages, server=self._shown, patience_s=self._patience_s)
         while batch.remaining:
             try:
                 await self._ask_memory()

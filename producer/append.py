@@ -3,6 +3,7 @@
 It holds no connection, so that `Producer` and `AsyncProducer` share it.
 """
 
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -27,20 +28,28 @@ _BEHIND = (" of pipeline caused error: ", "Transaction discarded because of: ")
 
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
+_TELL_AFTER_S = 1.0
+"""Seconds of an outage after which it is logged that one waits; a restart takes less."""
+
+_log = logging.getLogger(__name__)
 
 
 class Batch:
     """Messages on their way; `remaining` are those that are not accepted yet."""
 
-    def __init__(self, messages: Sequence[ImageMessage], *, patience_s: float) -> None:
+    def __init__(self, messages: Sequence[ImageMessage], *, server: str, patience_s: float) -> None:
+        """Begin to wait now; `server` is the name that errors and logs show."""
         self.remaining = list(messages)
         self.waiting = 0
         """Entries in the lane when the last message was appended, those being worked on included."""
         self.met_replica = False
         """Whether the server was a read-only replica: the connection may lead to what was the primary before."""
         self._accepted: list[str] = []
-        self._gives_up_at = time.monotonic() + patience_s
+        self._server = server
+        self._begun = time.monotonic()
+        self._gives_up_at = self._begun + patience_s
         self._pause_s = _FIRST_PAUSE_S
+        self._has_told = False
 
     def add_commands(self, pipeline: Any, names: Names, lane: Lane) -> None:  # noqa: ANN401 - either of redis-py's
         """Put the commands on a pipeline without a transaction: append first, then wake.
@@ -82,10 +91,10 @@ class Batch:
 
     def note_full(self) -> NotAcceptedError:
         """Give the error for a server whose memory is nearly full."""
-        return self._error(ArchiveFullError, "the server uses 85 % of its maxmemory or more")
+        return self._error(ArchiveFullError, "uses 85 % of its maxmemory or more")
 
     def note_outage(self, problem: Exception | None = None) -> float:
-        """Give the seconds to wait before the next try.
+        """Give the seconds to wait before the next try; log once that one waits, where it takes long.
 
         Raises:
             ServerRefusedError: The server does not let this user in.
@@ -93,9 +102,14 @@ class Batch:
         """
         if isinstance(problem, _KEEPS_OUT):
             raise self.refusal(problem)
-        if time.monotonic() + self._pause_s > self._gives_up_at:
-            told = "the server refuses writes" if problem is None else "the server cannot be reached"
+        told = "refuses writes" if problem is None else "cannot be reached"
+        now = time.monotonic()
+        if now + self._pause_s > self._gives_up_at:
             raise self._error(ServerUnavailableError, told)
+        if not self._has_told and now - self._begun >= _TELL_AFTER_S:
+            self._has_told = True
+            left_s = self._gives_up_at - now
+            _log.warning("the server %s %s: waiting for it, %.0f s at most", self._server, told, left_s)
         pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, _LONGEST_PAUSE_S)
         return pause_s
 
@@ -103,11 +117,12 @@ class Batch:
         """Give the error for an answer that does not change by waiting."""
         told = _answer(problem)
         if isinstance(problem, errors.OutOfMemoryError) or told.startswith(_FULL):
-            return self._error(ArchiveFullError, "the server is at its maxmemory")
-        return self._error(ServerRefusedError, f"the server refuses: {told[:200]}")
+            return self._error(ArchiveFullError, "is at its maxmemory")
+        return self._error(ServerRefusedError, f"refuses: {told[:200]}")
 
     def _error(self, kind: type[NotAcceptedError], problem: str) -> NotAcceptedError:
-        return kind(problem, accepted=self._accepted, not_accepted=len(self.remaining))
+        told = f"the server {self._server} {problem}"
+        return kind(told, accepted=self._accepted, not_accepted=len(self.remaining))
 
 
 def is_passing(problem: Exception) -> bool:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from producer.errors import InvalidMessageError
 from producer.messages import ImageMessage
+from producer.urls import has_scheme, show_name
 
 URL_FIELDS = ("url", "image_url", "image_urls")
 """Names under which a row may have its URL; the last may be a list, as Scrapy writes it."""
@@ -116,7 +117,15 @@ class FieldMapping:
         if not isinstance(url, str):
             return url
         url = url.strip()
-        if not self.base_url or "://" in url[:10]:
+        if not self.base_url:
+            if url and not has_scheme(url):
+                raise InvalidMessageError(
+                    f"url {show_name(url)} is no URL: write it whole, with https://, "
+                    f"or give with --base-url what comes before such names",
+                    field="url",
+                )
+            return url
+        if "://" in url[:10]:
             return url
         glue = "" if self.base_url.endswith(("/", "=", "?", "&")) else "/"
         try:

@@ -36,7 +36,7 @@ class StepProducer(Producer):
         Raises:
             NotAcceptedError: The server is away, or refuses to tell; the subclass says which.
         """
-        batch = Batch([], patience_s=self._patience_s)
+        batch = Batch([], server=self._shown, patience_s=self._patience_s)
         while True:
             try:
                 encoded = self.server.get(self.names.run(run))
@@ -58,7 +58,7 @@ class StepProducer(Producer):
             OtherRunError: Another process has sent this step, or one behind it.
         """
         self._sender = self._sender or secrets.token_hex(8)
-        batch = Batch(messages, patience_s=self._patience_s)
+        batch = Batch(messages, server=self._shown, patience_s=self._patience_s)
         while True:
             try:
                 self.check_memory(batch)

@@ -1,5 +1,6 @@
 """Tells a person on stderr how a run is going: a bar on a terminal, plain lines elsewhere."""
 
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -19,19 +20,23 @@ from rich.progress import (
 
 from producer.sources import Source
 from producer.steps import Counts
+from producer.wording import count
 
 MAX_COMPLAINTS = 1000
 """Bad rows that are told one by one; more of them are counted."""
 
 TELL_EVERY_S = 10.0
 
+_producer_log = logging.getLogger("producer")
+
 
 class Teller:
-    """Tells bad rows and nothing else: what `--quiet` leaves, and what the other two share."""
+    """Tells bad rows, and warnings of the producer: what `--quiet` leaves, and what the other two share."""
 
     def __init__(self, stderr: TextIO) -> None:
         self._stderr = stderr
         self._complaints = 0
+        self._warnings = _Warnings(self)
 
     def advance(self, source: Source) -> None:
         """Say nothing."""
@@ -56,12 +61,26 @@ class Teller:
         self._stderr.flush()
 
     def __enter__(self) -> Self:
+        _producer_log.addHandler(self._warnings)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End what is shown."""
+        _producer_log.removeHandler(self._warnings)
+
+
+class _Warnings(logging.Handler):
+    """Takes what the producer logs to where it does not break a bar."""
+
+    def __init__(self, teller: Teller) -> None:
+        super().__init__(logging.WARNING)
+        self._teller = teller
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell a warning."""
+        self._teller.tell(f"lookalike enqueue: {record.getMessage()}")
 
 
 class PlainTeller(Teller):
@@ -84,7 +103,7 @@ class PlainTeller(Teller):
         rate = (self._counts.accepted - self._before) / passed_s
         share = f", {source.read_bytes / source.size_bytes:.0%} of {source.name}" if source.size_bytes else ""
         self.tell(
-            f"{self._counts.accepted:,} images accepted, bad lines: {self._counts.bad:,}, {rate:,.0f}/s{share}"
+            f"{count(self._counts.accepted, 'image')} accepted, bad lines: {self._counts.bad:,}, {rate:,.0f}/s{share}"
         )
         self._before, self._told_at = self._counts.accepted, now
 
@@ -140,7 +159,7 @@ class BarTeller(Teller):
         self._progress.update(
             self._bar,
             completed=self._finished_bytes + source.read_bytes,
-            description=f"{self._counts.accepted:,} images{bad}, {rate:,.0f}/s",
+            description=f"{count(self._counts.accepted, 'image')}{bad}, {rate:,.0f}/s",
         )
 
     def hold_back(self, waiting: int) -> None:
@@ -154,11 +173,12 @@ class BarTeller(Teller):
 
     def __enter__(self) -> Self:
         self._progress.start()
-        return self
+        return super().__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        super().__exit__(kind, error, trace)
         self._progress.stop()
 
 

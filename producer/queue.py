@@ -13,7 +13,7 @@ from producer.backpressure import MemoryWatch
 from producer.errors import InvalidMessageError, NotAcceptedError
 from producer.messages import ImageMessage, build_message
 from producer.names import Names, OpenLane, check_lane
-from producer.server import connect
+from producer.server import connect, show_server
 from producer.urls import default_broker_url
 from producer.waker import Waker
 
@@ -49,6 +49,7 @@ class Producer:
         self.names = Names(archive)
         self.server = connect(redis_url)
         self._waker = Waker(self.names, broker_url or default_broker_url(redis_url))
+        self._shown = show_server(redis_url)
         self._patience_s = patience_s
         self._memory = MemoryWatch()
 
@@ -108,7 +109,9 @@ class Producer:
         Raises:
             NotAcceptedError: The server is away or refuses; the subclass says which.
         """
-        batch = Batch([], patience_s=self._patience_s if patience_s is None else patience_s)
+        batch = Batch(
+            [], server=self._shown, patience_s=self._patience_s if patience_s is None else patience_s
+        )
         while True:
             try:
                 return int(self.server.xlen(self.names.stream(lane)))
@@ -124,7 +127,7 @@ class Producer:
             NotAcceptedError: The server is away, full, or refuses; the subclass says which.
         """
         check_lane(lane)
-        batch = Batch(messages, patience_s=self._patience_s)
+        batch = Batch(messages, server=self._shown, patience_s=self._patience_s)
         while batch.remaining:
             try:
                 self.check_memory(batch)
@@ -165,7 +168,7 @@ class Producer:
         Raises:
             NotAcceptedError: The server is away, or refuses to tell; the subclass says which.
         """
-        batch = Batch(messages, patience_s=self._patience_s)
+        batch = Batch(messages, server=self._shown, patience_s=self._patience_s)
         while True:
             pipeline = self.server.pipeline(transaction=False)
             for message in messages:

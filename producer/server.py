@@ -95,6 +95,13 @@ def show_server(redis_url: str) -> str:
     return parts.path if parts.scheme == "unix" else redact_url(redis_url)
 
 
+def advise(environ: Mapping[str, str]) -> str:
+    """Say what to do where no server answers at the URL that `find_redis_url` gives."""
+    if environ.get(REDIS_URL):
+        return f"start it, or correct {REDIS_URL}"
+    return f"run `lookalike up` here, or set {REDIS_URL} to a server's address"
+
+
 def show_url(redis_url: str) -> str:
     """Show the URL so that it can be used elsewhere, with its database, without user, password and other options."""
     parts = urlsplit(redis_url)

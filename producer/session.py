@@ -12,16 +12,18 @@ import click
 from producer.arguments import Arguments
 from producer.checkpoint import Checkpoint, CheckpointError
 from producer.enqueue import Run
-from producer.errors import ArchiveFullError, NotAcceptedError, ServerRefusedError
+from producer.errors import ArchiveFullError, NotAcceptedError, ServerRefusedError, ServerUnavailableError
 from producer.once import OtherRunError, StepProducer
 from producer.progress import make_teller
 from producer.queue import BATCH
 from producer.rejects import Rejects
-from producer.server import find_server, show_server
+from producer.roots import FILE_ROOTS, find_unreadable
+from producer.server import advise, find_server, show_server
 from producer.sinks import Direct, DryRun, Once, Sink
 from producer.sources import Source
 from producer.steps import Counts
 from producer.urls import redact_url
+from producer.wording import count
 
 PARTIAL = 3
 UNAVAILABLE = 69
@@ -51,14 +53,14 @@ def run(arguments: Arguments, sources: Sequence[Source]) -> int:
     counts = checkpoint.counts
     with producer:
         try:
-            producer.count_waiting(arguments.lane, patience_s=FIRST_PATIENCE_S)
+            _greet(producer, arguments)
             producer.prepare()
             sink = _make_sink(arguments, producer, checkpoint)
             earlier = counts.accepted
             _send(arguments, sources, sink, checkpoint)
             problem, status = "", PARTIAL if counts.bad else 0
         except NotAcceptedError as error:
-            problem, status = f"{shown}: {error.problem}", _status(error)
+            problem, status = error.problem, _status(error)
         except KeyboardInterrupt:
             problem, status = "interrupted", INTERRUPTED
         except (OSError, OtherRunError) as error:
@@ -66,7 +68,7 @@ def run(arguments: Arguments, sources: Sequence[Source]) -> int:
         except CheckpointError as error:
             problem, status = str(error), CONFIGURATION
     if problem:
-        done = f"; {counts.accepted:,} images are accepted" if counts.accepted else ""
+        done = f"; {count(counts.accepted, 'image')} accepted" if counts.accepted else ""
         again = ", and the same command goes on from there" if done and arguments.checkpoint else ""
         click.echo(f"lookalike enqueue: {problem}{done}{again}", err=True)
     if arguments.as_json or not problem:
@@ -89,8 +91,17 @@ def run_dry(arguments: Arguments, sources: Sequence[Source]) -> int:
     if arguments.as_json:
         click.echo(json.dumps({"valid": counts.accepted, "bad": counts.bad}))
     elif not arguments.quiet:
-        click.echo(f"{counts.accepted:,} images, bad lines: {counts.bad:,}; nothing was sent")
+        click.echo(f"{count(counts.accepted, 'image')}, bad lines: {counts.bad:,}; nothing was sent")
     return PARTIAL if counts.bad else 0
+
+
+def _greet(producer: StepProducer, arguments: Arguments) -> None:
+    """Ask the server for the first time; one that is not there now will hardly come by itself."""
+    try:
+        producer.count_waiting(arguments.lane, patience_s=FIRST_PATIENCE_S)
+    except ServerUnavailableError as error:
+        error.problem += f": {advise(os.environ)}"
+        raise
 
 
 def _make_sink(arguments: Arguments, producer: StepProducer, checkpoint: Checkpoint) -> Sink:
@@ -99,9 +110,9 @@ def _make_sink(arguments: Arguments, producer: StepProducer, checkpoint: Checkpo
     last = producer.last_step(checkpoint.run)
     if last is not None and (lost := checkpoint.catch_up(last)):
         click.echo(
-            f"lookalike enqueue: the server has lost the last {lost:,} batches that it had accepted, of {BATCH:,} "
-            "images at most (a failover, or a restored backup): send all once more with another checkpoint, "
-            "which is harmless",
+            f"lookalike enqueue: the server has lost the last {count(lost, 'batch', 'batches')} that it had accepted, "
+            f"of {BATCH:,} images at most (a failover, or a restored backup): send all once more with another "
+            "checkpoint, which is harmless",
             err=True,
         )
     return Once(producer, run=checkpoint.run)
@@ -113,6 +124,12 @@ def _send(arguments: Arguments, sources: Sequence[Source], sink: Sink, checkpoin
         Rejects(arguments.rejects, goes_on=goes_on) as rejects,
         make_teller(checkpoint.counts, sources, is_quiet=arguments.quiet) as teller,
     ):
+        if not arguments.base_url and not arguments.quiet:
+            for folder in find_unreadable(sources, os.environ)[:1]:
+                teller.tell(
+                    f"lookalike enqueue: {FILE_ROOTS} does not name {folder} here: workers refuse files from there "
+                    f"unless it was set where they were started"
+                )
         Run(
             sink,
             arguments.mapping(),
@@ -137,5 +154,5 @@ def _show_summary(arguments: Arguments, counts: Counts, *, earlier: int, seconds
         before = f", {earlier:,} of them by earlier runs" if earlier else ""
         known = f", {counts.known:,} known" if arguments.skip_known else ""
         click.echo(
-            f"{counts.accepted:,} images accepted{before}{known}, bad lines: {counts.bad:,}, {seconds:.1f} s"
+            f"{count(counts.accepted, 'image')} accepted{before}{known}, bad lines: {counts.bad:,}, {seconds:.1f} s"
         )

@@ -14,6 +14,8 @@ MAX_URL_LENGTH = 8192
 _USUAL = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,4})?(?:[/?#][!-~]*)?")
 """What nearly every URL looks like: it passes all checks below, in a tenth of the time."""
 
+_SHOWN_LENGTH = 60
+_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*:")
 _SPACE_OR_CONTROL = re.compile("[\x00-\x20\x7f]")
 
 
@@ -33,6 +35,18 @@ def redact_url(url: str) -> str:
     return f"{parts.scheme}://{host}{port}{parts.path[:200]}{hidden}"
 
 
+def has_scheme(text: str) -> bool:
+    """Tell whether `text` begins as a URL does, of whatever scheme."""
+    return _SCHEME.match(text) is not None
+
+
+def show_name(text: str) -> str:
+    """Show what was to be a URL and has no scheme: never what may be its query or user info."""
+    path = re.split("[?#]", text, maxsplit=1)[0]
+    hidden = "?…" if path != text else ""
+    return repr(path.rpartition("@")[2][:_SHOWN_LENGTH] + hidden)
+
+
 def check_url(url: str, *, schemes: Sequence[str] = SCHEMES) -> None:
     """Raise ValueError, with the redacted URL, where `url` is not one that a worker could fetch."""
     if len(url) > MAX_URL_LENGTH:
@@ -49,6 +63,9 @@ def _check_unusual_url(url: str, schemes: Sequence[str] = SCHEMES) -> None:
         url.encode()
     except UnicodeEncodeError:
         raise ValueError("url holds half a surrogate pair") from None
+    if not has_scheme(url):
+        begins = ", ".join(f"{scheme}://" for scheme in schemes)
+        raise ValueError(f"url {show_name(url)} is no URL: it begins with none of {begins}")
     if _SPACE_OR_CONTROL.search(url):
         raise ValueError(f"url {redact_url(url)!r} contains a space or control character: percent-encode it")
     try:

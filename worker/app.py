@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from billiard.pool import EX_RECYCLE
 from celery import Celery, bootsteps
 from celery.concurrency import get_implementation
 from celery.concurrency.prefork import TaskPool
+from celery.exceptions import SecurityWarning
 from celery.signals import worker_init, worker_process_init, worker_process_shutdown, worker_shutting_down
 from redis.exceptions import RedisError
 
@@ -29,6 +31,7 @@ from worker.child import Child
 from worker.commands.session import find_settings
 from worker.errors import ArchiveMissingError, ConfigurationError
 from worker.limits import die_with_parent, limit_memory
+from worker.misspelt import tell_misspelt
 from worker.parent import Parent
 
 logger = logging.getLogger(__name__)
@@ -36,6 +39,9 @@ logger = logging.getLogger(__name__)
 # Each wake-up would be two lines, of which none tells of an image.
 for _name in ("celery.worker.strategy", "celery.app.trace"):
     logging.getLogger(_name).setLevel(logging.WARNING)
+
+# Six lines on messages that hold code, when root runs it: ours are JSON. What root does mean here is told below.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 _REPLACE_EVERY_S = 0.1
 _TRY_EVERY_S = 1.0
@@ -154,6 +160,7 @@ _process = _Process()
 
 
 def _make_app() -> Celery:
+    tell_misspelt()
     try:
         # As for the verbs: the environment's server, else the embedded one of this folder.
         loaded = find_settings()
@@ -212,6 +219,10 @@ def _open_parent(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's w
     if not issubclass(get_implementation(sender.pool_cls), TaskPool):
         raise SystemExit(
             _refuse(ConfigurationError("only the pool `prefork` decodes within limits: leave out -P"))
+        )
+    if os.geteuid() == 0:
+        sys.stderr.write(
+            "lookalike: this worker runs as root and decodes what strangers sent: give it a user of its own\n"
         )
     # Workers have nothing to tell each other; as options these work for `celery -A worker.app worker` too.
     sender.options.update(without_gossip=True, without_mingle=True, without_heartbeat=True)

@@ -1,6 +1,8 @@
 """The command `lookalike`: its verbs, each loaded when it is used, and what all of them do about errors."""
 
+import os
 import sys
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
 
@@ -27,6 +29,9 @@ VERBS = {
     "completion": ("worker.commands.completion", "Let the shell complete verbs, options and files."),
 }
 """Each verb: the module that has a command of this name, and what it does."""
+
+PRODUCERS = ("LOOKALIKE_REDIS_URL", "LOOKALIKE_ARCHIVE", "LOOKALIKE_BROKER_URL")
+"""What most environments have."""
 
 
 class Verbs(click.Group):
@@ -88,6 +93,12 @@ def lookalike() -> None:
 
     Begin with `lookalike demo` to see it work, and with `lookalike up` to use it on this machine.
     """
+    if any(name.startswith("LOOKALIKE_") and name not in PRODUCERS for name in os.environ):
+        # Where a producer alone is installed, there are no other settings.
+        with suppress(ModuleNotFoundError):
+            from worker.misspelt import tell_misspelt  # noqa: PLC0415 - 60 ms, mostly for nothing
+
+            tell_misspelt()
 
 
 def main() -> None:

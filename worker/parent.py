@@ -20,6 +20,7 @@ import billiard
 from redis.exceptions import AuthenticationError, RedisError
 
 from producer.server import connect
+from producer.wording import count
 from worker.archive import KnownArchives, Recipe, open_archive
 from worker.hashing import golden_hashes, warm_up
 from worker.keyspace import Keyspace
@@ -137,7 +138,10 @@ class Parent:
     def _end_in_time(self) -> None:
         draining = self._count_draining()
         if draining:
-            logger.warning("%d children did not stop in time: their images are left to their lease", draining)
+            logger.warning(
+                "%s did not stop in time: the images held are left to their lease",
+                count(draining, "child", "children"),
+            )
         self._end(128 + signal.SIGTERM if draining else 0)
 
     def _end_at_once(self, number: int, _: object) -> None:

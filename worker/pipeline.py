@@ -12,6 +12,7 @@ from time import monotonic
 from redis.exceptions import OutOfMemoryError, RedisError
 
 from producer.messages import ImageMessage
+from producer.wording import count
 from worker.alerts import Publisher
 from worker.clusters import Clusters, NotFiled
 from worker.decoding import Decoder
@@ -293,7 +294,9 @@ class Pipeline:
             self._ownership.give_back(self._leases.held())
         except (RedisError, OSError, ArchiveMissingError, LogDamagedError) as error:
             logger.warning(
-                "left %d images to their lease: %s", len(self._leases.held()), type(error).__name__
+                "left %s to the lease: %s",
+                count(len(self._leases.held()), "image"),
+                type(error).__name__,
             )
         finally:
             # Whatever was raised: an entry that is renewed and not worked on would never end.

@@ -12,6 +12,7 @@ from pathlib import Path
 from redis.exceptions import RedisError
 
 from producer.names import LANES
+from producer.wording import count
 from worker.entries import Entry, read_history, read_message
 from worker.errors import ArchiveMissingError, BadEntryError
 from worker.keyspace import Keyspace
@@ -111,9 +112,7 @@ class Sweeper:
         streams = [self._keys.stream(lane) for lane in LANES]
         freed = self._scripts.call("bury", streams, [child.consumer, int(self._lease_s * 1000)])[1]
         if freed:
-            logger.warning(
-                "child %s has ended; %d images that it left go on elsewhere", child.consumer, freed
-            )
+            logger.warning("child %s has ended and left %s to others", child.consumer, count(freed, "image"))
 
     def _charge(self, child: DeadChild, decoding: Decoding) -> None:
         rows = self._scripts.range(decoding.stream, decoding.entry_id)

@@ -1,5 +1,7 @@
 """`lookalike config`: what holds, and why."""
 
+import pytest
+
 from worker.settings import Settings
 
 
@@ -29,3 +31,14 @@ def test_a_setting_out_of_its_range_is_named(command):
         "lookalike: LOOKALIKE_ARCHIVE: archive name 'My archive': use 1 to 40 of a-z, 0-9 and -; "
         "LOOKALIKE_WINDOW: Input should be greater than or equal to 8\n"
     )
+
+
+@pytest.mark.parametrize("line", ["config --json", "stats", "enqueue ."])
+def test_a_misspelt_variable_is_told_once_and_not_its_value(command, line):
+    environment = {"LOOKALIKE_CONCURENCY": "SECRET", "LOOKALIKE_EMPTY": ""}
+
+    told = command.run(*line.split(), status=69 if "config" not in line else 0, **environment)
+
+    about = [line for line in told.stderr.splitlines() if "CONCURENCY" in line or "EMPTY" in line]
+    assert about == ["lookalike: LOOKALIKE_CONCURENCY is no setting; did you mean LOOKALIKE_CONCURRENCY?"]
+    assert "SECRET" not in told.stdout + told.stderr

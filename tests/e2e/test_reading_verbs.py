@@ -243,11 +243,20 @@ def test_failures_tell_why_and_hide_what_may_be_secret(archive):
     ]
 
 
-def test_failures_in_words_name_reason_and_url(archive):
+def test_failures_in_words_name_the_reason_and_the_url_once(archive):
     told = archive.command.run("failures").stdout
 
     assert "http_status, 1 attempt" in told
+    assert [told.count(url) for url in (archive.missing_url, archive.text_url)] == [1, 1]
+    assert all(line.strip() for line in told.splitlines())
     assert "secret" not in told
+
+
+def test_counts_of_one_are_singular(archive):
+    told = archive.command.run("stats").stdout
+
+    assert "           48  images recorded\n" in told
+    assert "            2  images with too little texture" in told
 
 
 def test_the_archive_tells_what_it_is(archive):

@@ -39,6 +39,28 @@ def test_one_terminal_does_everything_and_ctrl_c_ends_it(command, demo_images):
     assert "run `lookalike up` here" in told.stderr
 
 
+def test_failures_and_misspelt_variables_are_told_once_each(command, demo_images):
+    # Loopback is no public address.
+    (command.folder / "urls.txt").write_text(
+        "\n".join(demo_images.base_url + name for name in ("astronaut.jpg", "chelsea.jpg"))
+    )
+
+    with command.running("up", "--json", LOOKALIKE_CONCURENCY="7") as run:
+        _wait_ready(run)
+        command.run("enqueue", "urls.txt")
+        wait_until(lambda: "failed (" in run.err, timeout_s=60, what="a line on the failures")
+        command.run("enqueue", "urls.txt")
+        wait_until(lambda: command.rows("status")[0]["failures"] == 4, timeout_s=60, what="two more failures")
+        run.interrupt()
+        told = run.err
+
+    line = "lookalike: 2 images failed (2 refused_address): `lookalike failures` tells why"
+    assert told.splitlines().count(line) == 2  # soon, and at the end
+    assert told.count("failed (") == 2
+    assert told.count("LOOKALIKE_CONCURENCY is no setting; did you mean LOOKALIKE_CONCURRENCY?") == 1
+    assert "SecurityWarning" not in told
+
+
 def test_sigterm_ends_it_in_good_order_and_the_archive_stays(command, demo_images):
     with command.running("up", **LOCAL) as run:
         _wait_ready(run)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -247,7 +248,62 @@ def test_an_unreachable_server_is_told_in_one_sentence(run, tmp_path):
     done = run("a.txt", LOOKALIKE_REDIS_URL="redis://u:SECRET@127.0.0.1:1/0")
 
     assert (done.returncode, done.stdout) == (69, "")
-    assert done.stderr == "lookalike enqueue: redis://127.0.0.1:1/0: the server cannot be reached\n"
+    assert done.stderr == (
+        "lookalike enqueue: the server redis://127.0.0.1:1/0 cannot be reached: "
+        "start it, or correct LOOKALIKE_REDIS_URL\n"
+    )
+
+
+def test_where_no_server_is_named_the_embedded_one_is_offered(run, tmp_path):
+    write(tmp_path, "a.txt", *urls(1))
+    (tmp_path / "lookalike-data").mkdir()
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(tmp_path / "lookalike-data" / "valkey.sock"))
+
+    done = run("a.txt", LOOKALIKE_REDIS_URL="")
+
+    assert done.returncode == 69
+    assert done.stderr == (
+        f"lookalike enqueue: the server {tmp_path}/lookalike-data/valkey.sock cannot be reached: "
+        "run `lookalike up` here, or set LOOKALIKE_REDIS_URL to a server's address\n"
+    )
+
+
+def test_files_that_no_setting_here_lets_workers_read_are_told_before_they_are_sent(run, in_lane, tmp_path):
+    (tmp_path / "images" / "inner").mkdir(parents=True)
+    write(tmp_path / "images" / "inner", "c.png")
+    (tmp_path / "link").symlink_to("images")
+
+    told = [
+        run(name, "--dry-run", LOOKALIKE_FILE_ROOTS=roots).stderr
+        for name, roots in [
+            ("images", ""),
+            ("images/inner/c.png", f"/srv:{tmp_path}/other"),
+            ("images", f"/srv:{tmp_path}/link"),
+            ("images/inner", str(tmp_path)),
+        ]
+    ]
+    with_base_url = run("images", "--dry-run", "--base-url", "https://b.org/").stderr
+
+    assert [line.count("\n") for line in told] == [1, 1, 0, 0]
+    assert f"LOOKALIKE_FILE_ROOTS does not name {tmp_path}/images here" in told[0]
+    assert f"LOOKALIKE_FILE_ROOTS does not name {tmp_path}/images/inner here" in told[1]
+    assert with_base_url == ""
+
+
+def test_what_is_no_url_is_shown_without_secrets_and_with_the_remedy(run, in_lane):
+    lines = ["not a url", "u@SECRET@a.org/x?k=SECRET", "https://a.org/0", '{"url": 5}']
+
+    done = run("-", stdin="\n".join(lines))
+
+    assert (done.returncode, in_lane()) == (3, ["https://a.org/0"])
+    assert done.stdout.startswith("1 image accepted, bad lines: 3, ")
+    remedy = "write it whole, with https://, or give with --base-url what comes before such names"
+    assert done.stderr.splitlines() == [
+        f"-:1: url 'not a url' is no URL: {remedy}",
+        f"-:2: url 'a.org/x?…' is no URL: {remedy}",
+        "-:4: url of type int: it must be text",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -274,7 +330,7 @@ def test_a_full_server_ends_the_run_for_now(run, client, tmp_path):
         client.config_set("maxmemory", 0)
 
     assert done.returncode == 75
-    assert "the server uses 85 % of its maxmemory or more" in done.stderr
+    assert "uses 85 % of its maxmemory or more" in done.stderr
 
 
 @pytest.mark.parametrize(

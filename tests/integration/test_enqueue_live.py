@@ -102,7 +102,7 @@ def test_a_file_is_followed_through_rotation_and_truncation(start, in_lane, tmp_
 
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 130
-    assert process.stderr.read() == b"lookalike enqueue: interrupted; 6 images are accepted\n"
+    assert process.stderr.read() == b"lookalike enqueue: interrupted; 6 images accepted\n"
 
 
 def test_a_followed_file_goes_on_after_a_kill_and_a_rotation(start, in_lane, tmp_path):

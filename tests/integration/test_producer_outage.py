@@ -1,6 +1,7 @@
 """A server that is away, full, or closed to this user: nothing is claimed that was not answered."""
 
 import asyncio
+import re
 import threading
 import time
 from contextlib import ExitStack
@@ -87,12 +88,25 @@ def test_a_server_that_never_was_there_is_told_within_the_patience():
     begun = time.monotonic()
     with (
         Producer("redis://u:SECRET@127.0.0.1:1/0", patience_s=0.3) as producer,
-        pytest.raises(ServerUnavailableError, match="cannot be reached") as caught,
+        pytest.raises(ServerUnavailableError, match=r"redis://127\.0\.0\.1:1/0 cannot be reached") as caught,
     ):
         producer.send(URLS[0])
 
     assert time.monotonic() - begun < 1
     assert "SECRET" not in str(caught.value)
+
+
+def test_a_producer_that_waits_says_so_once_without_secrets(caplog):
+    with (
+        Producer("redis://u:SECRET@127.0.0.1:1/0", patience_s=4) as producer,
+        pytest.raises(ServerUnavailableError),
+    ):
+        producer.send(URLS[0])
+
+    [told] = caplog.messages
+    assert re.fullmatch(
+        r"the server redis://127.0.0.1:1/0 cannot be reached: waiting for it, [23] s at most", told
+    )
 
 
 def test_producers_stop_at_85_percent_of_the_servers_memory_and_go_on_below(limits, client, keys, producer):
@@ -125,12 +139,12 @@ def test_a_producer_that_may_not_ask_goes_on_until_the_server_refuses(limits, us
 @pytest.mark.parametrize(
     ("rights", "password", "told"),
     [
-        (("~{other}:*", "+xadd", "+xlen", "+set"), "pw", "the server refuses: .*access"),
-        (("~{test}:*", "+xlen", "+set"), "pw", "the server refuses: .*permissions"),
+        (("~{other}:*", "+xadd", "+xlen", "+set"), "pw", "valkey.sock refuses: .*access"),
+        (("~{test}:*", "+xlen", "+set"), "pw", "valkey.sock refuses: .*permissions"),
         (
             ("~{test}:*", "+xadd", "+xlen", "+set"),
             "wrong",
-            "the server refuses: .*WRONGPASS|invalid username",
+            "valkey.sock refuses: .*WRONGPASS|invalid username",
         ),
     ],
 )

@@ -104,7 +104,10 @@ def test_an_item_fails_where_its_images_are_not_accepted(crawl):
     done = crawl("LookalikePipeline", ["https://a.org/1"], **away)
 
     assert json.loads(done.stdout).items() >= {"accepted": 0, "invalid": 0}.items()
-    assert "ServerUnavailableError: the server cannot be reached; not accepted: 1" in done.stderr
+    assert (
+        "ServerUnavailableError: the server redis://127.0.0.1:1/0 cannot be reached; not accepted: 1"
+        in done.stderr
+    )
 
 
 @pytest.mark.parametrize(("trusts", "downloads"), [("1", 1), ("", 2)])

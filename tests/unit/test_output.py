@@ -2,7 +2,7 @@
 
 import json
 
-from worker.commands.output import count, print_long_json, print_row
+from worker.commands.output import print_long_json, print_row
 
 
 def test_a_long_list_is_printed_as_the_same_object(capsys):
@@ -20,7 +20,3 @@ def test_what_strangers_wrote_cannot_command_the_terminal(capsys):
     print_row("https://example.org/\x1b[2J\x9b31m\r\u202egpj.exe")
 
     assert capsys.readouterr().out == "https://example.org/\ufffd[2J\ufffd31m\ufffd\ufffdgpj.exe\n"
-
-
-def test_one_is_singular():
-    assert [count(number, "image") for number in (0, 1, 2000)] == ["0 images", "1 image", "2,000 images"]

@@ -1,6 +1,7 @@
 """What a log sees of a run."""
 
 import io
+import logging
 
 from producer.progress import PlainTeller
 from producer.sources import find_sources
@@ -31,3 +32,13 @@ def test_what_a_stranger_wrote_cannot_command_the_terminal():
     PlainTeller(stderr, Counts()).complain("a.txt:1", "url '\x1b[2J'\n\u202e")
 
     assert written.getvalue().decode() == "a.txt:1: url '\ufffd[2J'\ufffd\ufffd\n"
+
+
+def test_a_warning_of_the_producer_is_told_with_the_command_as_its_sender():
+    written = io.StringIO()
+
+    with PlainTeller(written, Counts()):
+        logging.getLogger("producer.append").warning("the server %s is away", "redis://h")
+    logging.getLogger("producer.append").warning("nobody listens any more")
+
+    assert written.getvalue() == "lookalike enqueue: the server redis://h is away\n"

@@ -37,6 +37,12 @@ def test_a_row_gives_a_message_for_each_of_its_urls(values, messages):
         ({"image_urls": [A, B], "id": "7"}, "id names one image, and here are 2"),
         ({"image_urls": [A, "ftp://b"]}, "its scheme is not one of"),
         ({"image_urls": [A, 7]}, "url of type int: it must be text"),
+        (
+            {"url": "a b.jpg"},
+            "url 'a b.jpg' is no URL: write it whole, with https://, or give with --base-url",
+        ),
+        ({"url": "12:30 b.jpg"}, "url '12:30 b.jpg' is no URL"),
+        ({"url": "//u:SECRET@a.org/b.jpg?SECRET"}, r"url 'a\.org/b\.jpg\?…' is no URL"),
         ({"url": "[oops"}, "url begins with a bracket and is no JSON list"),
         ({"url": A, "colour": "red"}, "unknown field 'colour': keep it with --meta-field"),
         ({"url": A, "id": True}, "id of type bool"),

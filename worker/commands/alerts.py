@@ -16,11 +16,14 @@ from worker.commands.output import (
     note,
     print_json,
     print_row,
+    tell_contents,
     whole_url,
 )
 from worker.commands.session import find_uuid, open_session
+from worker.keyspace import Keyspace
 from worker.reading.alert_log import BEGINNING, AlertLog
 from worker.reading.moments import parse_since
+from worker.reading.statistics import read_stats, read_status
 
 WAIT_S = 1.0
 _ENTRY_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")  # within the 64 bits of each part
@@ -53,10 +56,12 @@ def alerts(*, follow: bool, since: str | None, as_json: bool) -> None:
     With --json each line is the alert itself, a CloudEvents object, as consumers get it.
     """
     _, client, keys = open_session()
-    find_uuid(client, keys)
+    uuid = find_uuid(client, keys)
     log = AlertLog(client, keys=keys)
-    position = _find_position(log, since)
-    position = _print_all(log, position, as_json=as_json)
+    begin = _find_position(log, since)
+    position = _print_all(log, begin, as_json=as_json)
+    if position == begin and uuid is not None and not as_json:
+        note(_tell_none(client, keys, since=since) + ("; waiting for them" if follow else ""))
     is_away = False
     while follow:
         try:
@@ -86,6 +91,14 @@ def _find_position(log: AlertLog, since: str | None) -> str:
         return log.position_at(parse_since(since))
     except ValueError as error:
         raise click.UsageError(f"--since takes the id of an alert, a date or `now`: {error}") from None
+
+
+def _tell_none(client: redis.Redis, keys: Keyspace, *, since: str | None) -> str:
+    """Tell that there are no alerts, and what there is instead."""
+    stats = read_stats(client, keys)
+    if since is not None and stats["alerts"]:
+        return f"no alerts since then, of {stats['alerts']:,} in all"
+    return f"no alerts yet: {tell_contents(stats, read_status(client, keys))}"
 
 
 def _print_all(log: AlertLog, position: str, *, as_json: bool) -> str:

@@ -5,19 +5,23 @@ from collections.abc import Iterable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from producer.wording import count
 from worker.commands.moments import since_option, until_option
 from worker.commands.output import (
-    count,
     exit_statuses,
     json_option,
     moment,
+    note,
     print_json,
     print_long_json,
     print_row,
+    tell_contents,
 )
 from worker.commands.session import find_uuid, open_session
 from worker.reading.gallery import Cluster, Gallery
+from worker.reading.statistics import read_stats, read_status
 from worker.records import iso_time
 
 _PHASH = re.compile("[0-9a-fA-F]{16}")
@@ -64,16 +68,23 @@ def clusters(  # noqa: PLR0913 - one option each
     uuid = find_uuid(client, keys)
     if uuid is None:
         return
+    # Whoever gives a limit knows that there may be more. Else one more is asked for, to tell whether there are.
+    is_default = context.get_parameter_source("limit") is ParameterSource.DEFAULT
+    most = limit + 1 if is_default else limit or None
     found: Iterable[Cluster]
     if since_ms is None and until_ms is None and min_size > 1:
-        found = Gallery(client, keys=keys, uuid=uuid).largest(min_size=min_size, limit=limit or None)
+        found = Gallery(client, keys=keys, uuid=uuid).largest(min_size=min_size, limit=most)
     else:
         from worker.reading.periods import Periods  # noqa: PLC0415 - numpy costs 0.1 s
 
         periods = Periods(client, keys=keys, uuid=uuid)
         period = periods.between(since_ms, until_ms)
-        found = periods.largest(period, min_size=min_size, limit=limit or None)
-    for cluster in found:
+        found = periods.largest(period, min_size=min_size, limit=most)
+    rows = 0
+    for rows, cluster in enumerate(found, start=1):
+        if is_default and rows > limit:
+            note(f"these are the {limit} largest: --limit 0 lists all")
+            return
         urls = [record.image.url for record in cluster.latest]
         if as_json:
             print_json({**_facts(cluster), "urls": urls})
@@ -81,6 +92,10 @@ def clusters(  # noqa: PLR0913 - one option each
             _print_cluster(cluster, urls)
             if cluster.images > len(urls):
                 print_row(f"    and {cluster.images - len(urls):,} more")
+    if not rows and not as_json:
+        then = "" if since_ms is None and until_ms is None else " in that time"
+        held = tell_contents(read_stats(client, keys), read_status(client, keys))
+        note(f"no cluster of {count(min_size, 'image')} or more{then}: {held}")
 
 
 @clusters.command(

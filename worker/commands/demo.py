@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from producer import Producer
 from producer.server import connect
+from producer.wording import count
 from worker import __file__ as package_file
 from worker.commands.output import (
     describe_alert,
@@ -172,7 +173,7 @@ def _follow(
 
 def _summary(stats: dict[str, Any]) -> str:
     return (
-        f"\n{stats['images']} images in {stats['clusters']} clusters, "
+        f"\n{count(stats['images'], 'image')} in {count(stats['clusters'], 'cluster')}, "
         f"{stats['clusters_by_min_size']['2']} of them of two or more; "
-        f"{stats['alerts']} alerts, {stats['failures']} failures; {stats['seconds']} seconds"
+        f"{count(stats['alerts'], 'alert')}, {count(stats['failures'], 'failure')}; {stats['seconds']} seconds"
     )

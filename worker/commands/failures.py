@@ -5,11 +5,12 @@ from itertools import islice
 
 import click
 
+from producer.wording import count
 from worker.archive import find_archive
-from worker.commands.output import count, exit_statuses, json_option, note, print_json, print_row
-from worker.commands.session import open_session
+from worker.commands.output import exit_statuses, json_option, note, print_json, print_row
+from worker.commands.session import find_uuid, open_session
 from worker.errors import REASONS
-from worker.reading.failures import read_failures, try_again
+from worker.reading.failures import Failure, read_failures, try_again
 from worker.scripts import Scripts
 
 _ENTRY_ID = re.compile("[0-9]{1,19}-[0-9]{1,19}")
@@ -40,6 +41,8 @@ def failures(context: click.Context, *, reason: str | None, limit: int, as_json:
     if context.invoked_subcommand is not None:
         return
     _, client, keys = open_session()
+    uuid = find_uuid(client, keys)
+    failure = None
     for failure in islice(read_failures(client, keys, reason=reason), limit or None):
         if as_json:
             print_json(
@@ -53,10 +56,9 @@ def failures(context: click.Context, *, reason: str | None, limit: int, as_json:
                 }
             )
         else:
-            print_row(
-                f"{failure.entry_id}  {failure.reason}, {count(failure.attempts, 'attempt')}: {failure.detail}\n"
-                f"    {failure.url}"
-            )
+            print_row(_describe(failure))
+    if failure is None and uuid is not None and not as_json:
+        note("no failures are kept" + (f" with the reason {reason}" if reason else ""))
 
 
 @failures.command(
@@ -103,3 +105,9 @@ def retry(context: click.Context, *, entries: tuple[str, ...], reason: str | Non
     if missing:
         note(f"no failure: {', '.join(missing)}")
         context.exit(1)
+
+
+def _describe(failure: Failure) -> str:
+    """Tell a failure for people, with its URL once: most details begin with it."""
+    told = f"{failure.entry_id}  {failure.reason}, {count(failure.attempts, 'attempt')}: {failure.detail}"
+    return told if not failure.url or failure.url in failure.detail.split() else f"{told}\n    {failure.url}"

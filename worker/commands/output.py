@@ -9,6 +9,8 @@ from typing import Any
 import click
 from rich.console import Console
 
+from producer.wording import count
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 
 _EXIT_STATUSES = {
@@ -73,9 +75,21 @@ def describe_alert(event: Mapping[str, Any], *, show_url: Callable[[str], str]) 
             f"distance {match['distance']}: {show_url(match['sample']['url'])}{others}, "
             f"first seen {moment(match['first_seen_at'])}"
         )
-    if data["match_count"] > len(data["matches"][:3]):
-        lines.append(f"and {data['match_count'] - 3:,} more look-alikes")
+    told = len(data["matches"][:3])
+    if data["match_count"] > told:
+        lines.append(f"and {count(data['match_count'] - told, 'more look-alike')}")
     return f"{name} looks like\n" + "\n".join(f"    {line}" for line in lines)
+
+
+def tell_contents(stats: Mapping[str, Any], status: Mapping[str, Any]) -> str:
+    """Tell in one sentence what an archive holds and what is still on its way, as for a list that is empty."""
+    coming = sum(status["waiting"].values()) + status["in_flight"] + status["delayed"]
+    told = [f"{count(stats['images'], 'image')} recorded", f"{coming:,} on the way"]
+    if stats["failures"]:
+        told.append(f"{stats['failures']:,} failed (`lookalike failures` tells why)")
+    if coming and not status["workers"]:
+        told.append("and no worker runs")
+    return ", ".join(told)
 
 
 def short_url(url: str) -> str:
@@ -91,11 +105,6 @@ def whole_url(url: str) -> str:
 def moment(rfc3339: str) -> str:
     """Show an RFC 3339 time in UTC, to the second, as `2026-11-22 10:00:00`."""
     return rfc3339[:19].replace("T", " ")
-
-
-def count(number: int, noun: str) -> str:
-    """Write a number with its noun: `1 image`, `2,000 images`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _print(text: str) -> None:

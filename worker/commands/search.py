@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from worker.commands.output import count, exit_statuses, json_option, moment, note, print_long_json, print_row
+from producer.wording import count
+from worker.commands.output import exit_statuses, json_option, moment, note, print_long_json, print_row
 from worker.commands.session import find_uuid, open_session
 from worker.errors import ImageError, TransientError
 from worker.events import Match, write_match

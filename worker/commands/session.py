@@ -13,6 +13,7 @@ from producer.server import (
     DATA_FOLDER,
     DATA_SOCKET,
     REDIS_URL,
+    advise,
     connect,
     find_redis_url,
     show_server,
@@ -87,7 +88,7 @@ def open_session() -> tuple[Settings, redis.Redis, Keyspace]:
             f"the server {show_server(url)} is still loading its data: try again soon"
         ) from None
     except (RedisConnectionError, RedisTimeoutError):
-        raise ServiceError(_unreachable(url)) from None
+        raise ServiceError(f"no server answers at {show_server(url)}: {advise(os.environ)}") from None
     return settings, client, Keyspace(settings.archive)
 
 
@@ -99,9 +100,3 @@ def find_uuid(client: redis.Redis, keys: Keyspace) -> str | None:
             f"lookalike: no archive {keys.archive!r} here yet: a worker makes it when it starts", err=True
         )
     return uuid
-
-
-def _unreachable(url: str) -> str:
-    if is_server_given():
-        return f"no server answers at {show_server(url)}: start it, or correct {REDIS_URL}"
-    return f"no server answers at {show_server(url)}: run `lookalike up` here, or set {REDIS_URL} to a server's address"

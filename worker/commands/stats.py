@@ -2,17 +2,18 @@
 
 import click
 
+from producer.wording import noun
 from worker.commands.output import exit_statuses, json_option, print_json, print_row
 from worker.commands.session import find_uuid, open_session
 from worker.reading.statistics import read_stats
 
 ROWS = (
-    ("images", "images recorded"),
-    ("clusters", "clusters, images with the same hash"),
-    ("largest", "images in the largest cluster"),
-    ("alerts", "alerts published"),
-    ("failures", "failures kept: `lookalike failures` tells why"),
-    ("low_information", "images with too little texture to be searched for"),
+    ("images", "image", " recorded"),
+    ("clusters", "cluster", ", images with the same hash"),
+    ("largest", "image", " in the largest cluster"),
+    ("alerts", "alert", " published"),
+    ("failures", "failure", " kept: `lookalike failures` tells why"),
+    ("low_information", "image", " with too little texture to be searched for"),
 )
 
 
@@ -33,8 +34,8 @@ def stats(*, as_json: bool) -> None:
     if as_json:
         print_json(counts)
         return
-    for name, told in ROWS:
-        print_row(f"{counts[name]:>13,}  {told}")
+    for name, singular, told in ROWS:
+        print_row(f"{counts[name]:>13,}  {noun(counts[name], singular)}{told}")
         if name == "clusters":
             for size, clusters in counts["clusters_by_min_size"].items():
                 print_row(f"{clusters:>13,}  of them with {size} images or more")

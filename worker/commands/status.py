@@ -2,6 +2,7 @@
 
 import click
 
+from producer.wording import noun
 from worker.commands.output import exit_statuses, json_option, print_json, print_row
 from worker.commands.session import find_uuid, open_session
 from worker.reading.statistics import read_status
@@ -29,5 +30,7 @@ def status(*, as_json: bool) -> None:
         print_row(f"{images:>13,}  waiting in {lane}")
     print_row(f"{told['in_flight']:>13,}  in flight")
     print_row(f"{told['delayed']:>13,}  delayed until their next attempt")
-    print_row(f"{told['failures']:>13,}  failures kept: `lookalike failures` tells why")
-    print_row(f"{told['workers']:>13,}  workers")
+    print_row(
+        f"{told['failures']:>13,}  {noun(told['failures'], 'failure')} kept: `lookalike failures` tells why"
+    )
+    print_row(f"{told['workers']:>13,}  {noun(told['workers'], 'worker')}")

@@ -1,15 +1,19 @@
 """`lookalike up`: everything on this machine, in one terminal."""
 
 import signal
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
+import redis
 from redis.exceptions import RedisError
 
 from producer.server import DATA_FOLDER, connect, show_url
+from worker.alerts import Alert
+from worker.commands.failure_notes import FailureNotes
 from worker.commands.output import (
     describe_alert,
     exit_statuses,
@@ -27,13 +31,15 @@ from worker.interrupts import Interrupts
 from worker.keyspace import Keyspace
 from worker.processes import start_page, start_worker, stop_process
 from worker.reading.alert_log import AlertLog
-from worker.reading.statistics import read_status
+from worker.reading.statistics import read_counters, read_status
 from worker.settings import PREFIX, Settings, load_settings
 
 if TYPE_CHECKING:
     import subprocess
 
 POLL_S = 0.1
+LOOK_S = 1.0
+"""Seconds between looks at what has failed."""
 
 
 @click.command(
@@ -98,28 +104,48 @@ def _start_server(stack: ExitStack) -> Settings:
 def _watch(
     settings: Settings, process: "subprocess.Popen[bytes]", interrupts: Interrupts, *, as_json: bool
 ) -> None:
-    """Print each alert as it comes, until a signal comes (click.Abort) or the worker ends."""
+    """Print each alert as it comes, and tell what fails, until a signal comes (click.Abort) or the worker ends."""
     url = settings.redis_url.get_secret_value()
     keys = Keyspace(settings.archive)
     with connect(url) as client:
         log = AlertLog(client, keys=keys)
         position = log.end()
+        failures = FailureNotes(read_counters(client, keys))
+        looked_at = time.monotonic()
         is_ready = is_away = False
-        while not interrupts.wait(lambda: process.poll() is not None, timeout_s=POLL_S):
-            try:
-                for alert in log.read(position):
-                    position = alert.entry_id
-                    if as_json:
-                        print_json(alert.event)
-                    else:
-                        told = describe_alert(alert.event, show_url=whole_url)
-                        print_row(f"{moment(alert.event['time'])}  {told}")
-                if not is_ready and read_status(client, keys)["workers"]:
-                    is_ready = True
-                    note(f"ready at {show_url(url)} (`lookalike enqueue` sends images, Ctrl-C stops)")
-                is_away = False
-            except (RedisError, OSError) as error:
-                if not is_away:
-                    note(f"the server is away ({type(error).__name__}); waiting for it")
-                is_away = True
+        try:
+            while not interrupts.wait(lambda: process.poll() is not None, timeout_s=POLL_S):
+                try:
+                    for alert in log.read(position):
+                        position = alert.entry_id
+                        _print_alert(alert, as_json=as_json)
+                    if not is_ready and read_status(client, keys)["workers"]:
+                        is_ready = True
+                        note(f"ready at {show_url(url)} (`lookalike enqueue` sends images, Ctrl-C stops)")
+                    if time.monotonic() - looked_at >= LOOK_S:
+                        looked_at = time.monotonic()
+                        _tell_failures(failures, client, keys)
+                    is_away = False
+                except (RedisError, OSError) as error:
+                    if not is_away:
+                        note(f"the server is away ({type(error).__name__}); waiting for it")
+                    is_away = True
+        finally:
+            with suppress(RedisError, OSError):
+                _tell_failures(failures, client, keys, is_last=True)
     note(f"the worker ended with status {process.returncode}")
+
+
+def _print_alert(alert: Alert, *, as_json: bool) -> None:
+    if as_json:
+        print_json(alert.event)
+    else:
+        print_row(f"{moment(alert.event['time'])}  {describe_alert(alert.event, show_url=whole_url)}")
+
+
+def _tell_failures(
+    failures: FailureNotes, client: redis.Redis, keys: Keyspace, *, is_last: bool = False
+) -> None:
+    told = failures.tell(read_counters(client, keys), now_s=time.monotonic(), is_last=is_last)
+    if told is not None:
+        note(told)
