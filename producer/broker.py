@@ -21,11 +21,15 @@ def kombu_broker(url: str) -> tuple[str, dict[str, Any]]:
     """
     if is_sentinel_url(url):
         return _sentinel_broker(parse_sentinel_url(url))
+    return ";".join(_verify(one) for one in url.split(";")), {}
+
+
+def _verify(url: str) -> str:
     parts = urlsplit(url)
     options = parse_qsl(parts.query)
     if parts.scheme != "rediss" or _VERIFY[0] in dict(options):
-        return url, {}
-    return urlunsplit(parts._replace(query=urlencode([*options, _VERIFY]))), {}
+        return url
+    return urlunsplit(parts._replace(query=urlencode([*options, _VERIFY])))
 
 
 def _sentinel_broker(parsed: SentinelUrl) -> tuple[str, dict[str, Any]]:

@@ -96,6 +96,7 @@ def test_the_certificate_of_an_encrypted_broker_is_checked_unless_the_url_says_o
 
     assert connection.ssl["ssl_cert_reqs"] == CERT_REQUIRED
     assert (connection.userid, connection.password, connection.virtual_host) == ("u", "p", "1")
+    assert kombu_broker(f"{given};{given}")[0] == f"{url};{url}"
     assert kombu_broker(f"{url}&ssl_cert_reqs=none")[0].endswith("=none")
 
 
