@@ -21,9 +21,9 @@ from celery.exceptions import SecurityWarning
 from celery.signals import worker_init, worker_process_init, worker_process_shutdown, worker_shutting_down
 from redis.exceptions import RedisError
 
+from producer.broker import kombu_broker
 from producer.names import DRAIN_TASK, Names
 from producer.queue import Producer
-from producer.sentinels import kombu_broker
 from producer.wake import send_wake_up, wake_up
 from worker.bridge import Bridge, taken_messages
 from worker.broker import BrokerConnection

@@ -123,7 +123,8 @@ def test_the_address_is_checked_at_the_moment_of_connecting(canary, monkeypatch)
 
 def test_the_services_own_server_is_refused_in_an_open_network():
     with ScriptedHost(answer(b"+PONG")) as archive:
-        fetcher = Fetcher(replace(LIMITS, refused_endpoints=(Endpoint("localhost", archive.port),)))
+        own = (Endpoint("localhost", archive.port),)
+        fetcher = Fetcher(replace(LIMITS, refused_endpoints=lambda: own))
 
         error = error_of(fetcher, archive.url)
 
