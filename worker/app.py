@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 for _name in ("celery.worker.strategy", "celery.app.trace"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
-# Six lines on messages that hold code, when root runs it: ours are JSON. What root does mean here is told below.
+# Six lines on messages that hold code, when root runs it: ours are JSON. What root does mean here the parent tells.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
 _REPLACE_EVERY_S = 0.1
@@ -222,7 +222,7 @@ def _open_parent(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's w
         )
     if os.geteuid() == 0:
         sys.stderr.write(
-            "lookalike: this worker runs as root and decodes what strangers sent: give it a user of its own\n"
+            "lookalike: root decodes what strangers sent here: give this worker a user of its own\n"
         )
     # Workers have nothing to tell each other; as options these work for `celery -A worker.app worker` too.
     sender.options.update(without_gossip=True, without_mingle=True, without_heartbeat=True)
