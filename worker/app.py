@@ -49,7 +49,13 @@ _RETIRE_AFTER_S = 0.2
 _TELL_EVERY_S = 60.0
 
 
-class SweeperStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+class _Step(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    def terminate(self, worker: Any) -> None:  # noqa: ANN401 - Celery's worker has no type
+        """End like a stop."""
+        self.stop(worker)
+
+
+class SweeperStep(_Step):
     """Sweeps for as long as the worker's pool runs."""
 
     requires = frozenset({"celery.worker.components:Pool"})
@@ -62,10 +68,6 @@ class SweeperStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has 
                 wake=partial(send_wake_up, _names, app),
                 concurrency=worker.concurrency,
             )
-
-    def terminate(self, worker: Any) -> None:  # noqa: ANN401 - as above
-        """End like a stop."""
-        self.stop(worker)
 
     def stop(self, _: Any) -> None:  # noqa: ANN401 - as above
         """End before the pool does; the lock goes with the process."""
@@ -100,7 +102,7 @@ class ReplaceStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has 
         hub.call_repeatedly(_REPLACE_EVERY_S, worker.pool.maintain_pool)
 
 
-class BridgeStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+class BridgeStep(_Step):
     """Takes `lookalike.enqueue` for as long as the worker's pool runs."""
 
     requires = frozenset({"celery.worker.components:Pool"})
@@ -116,10 +118,6 @@ class BridgeStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has n
         connection = app.connection_for_read(transport_options=taken_messages(producer.names.enqueue_queue))
         _process.bridge = Bridge(connection, producer)
         _process.bridge.start()
-
-    def terminate(self, worker: Any) -> None:  # noqa: ANN401 - as above
-        """End like a stop."""
-        self.stop(worker)
 
     def stop(self, _: Any) -> None:  # noqa: ANN401 - as above
         """End; what was not acknowledged goes back to its queue."""

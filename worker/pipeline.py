@@ -18,13 +18,7 @@ from worker.clusters import Clusters, NotFiled
 from worker.decoding import Decoder
 from worker.downloads import Arrival, Downloads
 from worker.entries import Entry, History, decoded_facts, image_facts, read_history, read_message
-from worker.errors import (
-    ArchiveMissingError,
-    BadEntryError,
-    IdConflictError,
-    ImageError,
-    LogDamagedError,
-)
+from worker.errors import ArchiveMissingError, BadEntryError, IdConflictError, ImageError, LogDamagedError
 from worker.hashing import HashedImage
 from worker.intake import BATCH, Intake
 from worker.look_alikes import LookAlikes
