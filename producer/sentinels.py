@@ -1,12 +1,14 @@
-"""Servers that Sentinel watches over: from one URL of ours to clients that ask it for the primary, and to kombu's form.
+"""Servers that Sentinel watches over: from one URL of ours to clients that ask it for the primary.
 
 `redis+sentinel://[user:password@]host[:port][,host[:port]…]/service[/number][?sentinel_user=…&sentinel_password=…]`:
-user and password are the data servers', those of the query the sentinels' own.
+user and password are the data servers', those of the query the sentinels' own. `rediss+sentinel://` encrypts the
+connections to both; certificates are named in the query, as redis-py names them in that of `rediss://`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qs, unquote
 
 import redis
 import redis.asyncio
@@ -14,8 +16,12 @@ import redis.asyncio.sentinel
 import redis.sentinel
 
 SCHEME = "redis+sentinel"
+TLS_SCHEME = "rediss+sentinel"
 DEFAULT_PORT = 26379
 _FORM = f"use {SCHEME}://[user:password@]host:port,host:port/service/number"
+_SENTINEL_OPTIONS = ("sentinel_user", "sentinel_password")
+_TLS_OPTIONS = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname")
+_CHOICES = {"ssl_cert_reqs": ("none", "optional", "required"), "ssl_check_hostname": ("false", "true")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,30 +37,52 @@ class SentinelUrl:
     options: str
     """The query, with its question mark, or empty."""
 
+    is_encrypted: bool = False
+
     @property
     def hosts(self) -> str:
         """The sentinels as they stand in a URL."""
         return ",".join(f"{host}:{port}" for host, port in self.sentinels)
 
     def __str__(self) -> str:
-        return f"{SCHEME}://{self.user}{self.hosts}/{self.service}/{self.database}{self.options}"
+        scheme = TLS_SCHEME if self.is_encrypted else SCHEME
+        return f"{scheme}://{self.user}{self.hosts}/{self.service}/{self.database}{self.options}"
+
+    @property
+    def tls(self) -> dict[str, Any]:
+        """What redis-py is told of encryption: nothing where there is none."""
+        if not self.is_encrypted:
+            return {}
+        given = {name: value for name, value in _read_options(self.options).items() if name in _TLS_OPTIONS}
+        names_host = given.pop("ssl_check_hostname", "true") == "true"
+        return {"ssl": True, "ssl_cert_reqs": "required", "ssl_check_hostname": names_host, **given}
+
+    @property
+    def asking(self) -> dict[str, Any]:
+        """User and password of the sentinels themselves."""
+        given = _read_options(self.options)
+        named = {"username": given.get("sentinel_user"), "password": given.get("sentinel_password")}
+        return {name: value for name, value in named.items() if value}
 
 
 def is_sentinel_url(url: str) -> bool:
     """Tell whether `url` names sentinels."""
-    return url.startswith(f"{SCHEME}://")
+    return url.startswith((f"{SCHEME}://", f"{TLS_SCHEME}://"))
 
 
 def parse_sentinel_url(url: str) -> SentinelUrl:
     """Read the URL; raise ValueError, without what it holds, where it cannot be read."""
-    rest, mark, options = url.removeprefix(f"{SCHEME}://").partition("?")
+    scheme, _, named = url.partition("://")
+    rest, mark, options = named.partition("?")
     netloc, _, path = rest.partition("/")
     user, at, hosts = netloc.rpartition("@")
     service, _, number = path.strip("/").partition("/")
     sentinels = tuple(_parse_host(host) for host in hosts.split(","))
     if not service or not number.isdigit() | (number == ""):
         raise ValueError(_FORM)
-    return SentinelUrl(sentinels, service, int(number or 0), user + at, mark + options)
+    is_encrypted = scheme == TLS_SCHEME
+    _check_options(_read_options(options), is_encrypted=is_encrypted)
+    return SentinelUrl(sentinels, service, int(number or 0), user + at, mark + options, is_encrypted)
 
 
 def next_database(url: str) -> str:
@@ -68,25 +96,18 @@ def show_sentinels(url: str) -> str:
     return str(replace(parse_sentinel_url(url), user="", options=""))
 
 
-def kombu_broker(url: str) -> tuple[str, dict[str, Any]]:
-    """Give a broker's URL in kombu's form and the options of its transport; what names no sentinels stays as it is."""
-    if not is_sentinel_url(url):
-        return url, {}
+def connect_sentinels(url: str, **options: Any) -> redis.sentinel.Sentinel:  # noqa: ANN401 - redis-py's options
+    """Give a client for each of the sentinels; it connects when it is first used."""
     parsed = parse_sentinel_url(url)
-    urls = [f"sentinel://{parsed.user}{host}:{port}/{parsed.database}" for host, port in parsed.sentinels]
-    options: dict[str, Any] = {"master_name": parsed.service}
-    if own := _sentinel_options(parsed):
-        options["sentinel_kwargs"] = own
-    return ";".join(urls), options
+    return redis.sentinel.Sentinel(  # type: ignore[no-untyped-call]  # redis-py has no types here
+        parsed.sentinels, sentinel_kwargs={**options, **parsed.tls, **parsed.asking}
+    )
 
 
-def connect_by_sentinel(url: str, **options: Any) -> redis.Redis:  # noqa: ANN401 - redis-py's options
+def connect_by_sentinel(url: str, **options: Any) -> redis.Redis:  # noqa: ANN401 - as above
     """Give a client of whichever server is the primary when a connection is made."""
     parsed = parse_sentinel_url(url)
-    asked = redis.sentinel.Sentinel(  # type: ignore[no-untyped-call]  # redis-py has no types here
-        parsed.sentinels, sentinel_kwargs={**_timeouts(options), **_sentinel_options(parsed)}
-    )
-    client: redis.Redis = asked.master_for(  # type: ignore[no-untyped-call]  # as above
+    client: redis.Redis = connect_sentinels(url, **options).master_for(  # type: ignore[no-untyped-call]  # as above
         parsed.service, **_data_options(parsed), **options
     )
     return client
@@ -96,7 +117,7 @@ def connect_by_sentinel_async(url: str, **options: Any) -> redis.asyncio.Redis: 
     """Give the same for asyncio."""
     parsed = parse_sentinel_url(url)
     asked = redis.asyncio.sentinel.Sentinel(  # type: ignore[no-untyped-call]  # as above
-        parsed.sentinels, sentinel_kwargs={**_timeouts(options), **_sentinel_options(parsed)}
+        parsed.sentinels, sentinel_kwargs={**options, **parsed.tls, **parsed.asking}
     )
     client: redis.asyncio.Redis = asked.master_for(parsed.service, **_data_options(parsed), **options)
     return client
@@ -115,14 +136,15 @@ def _data_options(parsed: SentinelUrl) -> dict[str, Any]:
         "db": parsed.database,
         "username": unquote(name) or None,
         "password": unquote(password) or None,
+        **parsed.tls,
     }
 
 
-def _sentinel_options(parsed: SentinelUrl) -> dict[str, Any]:
-    given = dict(parse_qsl(parsed.options.removeprefix("?")))
-    named = {"username": given.get("sentinel_user"), "password": given.get("sentinel_password")}
-    return {name: value for name, value in named.items() if value}
+def _read_options(query: str) -> dict[str, str]:
+    return {name: values[-1] for name, values in parse_qs(query.removeprefix("?")).items()}
 
 
-def _timeouts(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name.startswith("socket_")}
+def _check_options(given: Mapping[str, str], *, is_encrypted: bool) -> None:
+    known = (*_SENTINEL_OPTIONS, *_TLS_OPTIONS) if is_encrypted else _SENTINEL_OPTIONS
+    if any(name not in known or value not in _CHOICES.get(name, (value,)) for name, value in given.items()):
+        raise ValueError(f"{_FORM}, with the options {', '.join(known)}")

@@ -14,6 +14,7 @@ from redis.retry import Retry
 from producer.names import Names
 from producer.sentinels import (
     SCHEME,
+    TLS_SCHEME,
     connect_by_sentinel,
     connect_by_sentinel_async,
     is_sentinel_url,
@@ -30,7 +31,7 @@ DATA_FOLDER = "lookalike-data"
 
 DATA_SOCKET = "valkey.sock"
 DEFAULT_REDIS_URL = "redis://localhost:6379/0"
-SCHEMES = ("redis", "rediss", "unix", SCHEME)
+SCHEMES = ("redis", "rediss", "unix", SCHEME, TLS_SCHEME)
 TIMEOUT_S = 5.0
 _TIMEOUTS: dict[str, Any] = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
 
@@ -58,10 +59,9 @@ def find_server(environ: Mapping[str, str], cwd: Path) -> Server:
     try:
         connect(redis_url).close()
         default_broker_url(redis_url)
-    except ValueError:
-        raise ValueError(
-            f"{REDIS_URL} cannot be read: use redis://[user:password@]host:port/number"
-        ) from None
+    except ValueError as error:
+        told = f"{error}" if is_sentinel_url(redis_url) else "use redis://[user:password@]host:port/number"
+        raise ValueError(f"{REDIS_URL} cannot be read: {told}") from None
     return Server(redis_url, archive, environ.get(BROKER_URL) or None)
 
 
@@ -74,7 +74,9 @@ def find_redis_url(environ: Mapping[str, str], cwd: Path) -> str:
     given = environ.get(REDIS_URL, "")
     if given:
         if urlsplit(given).scheme not in SCHEMES:
-            raise ValueError(f"{REDIS_URL} must begin with redis://, rediss://, unix:// or {SCHEME}://")
+            raise ValueError(
+                f"{REDIS_URL} must begin with redis://, rediss://, unix://, {SCHEME}:// or {TLS_SCHEME}://"
+            )
         return given
     socket = cwd.absolute() / DATA_FOLDER / DATA_SOCKET
     return socket_url(socket) if socket.is_socket() else DEFAULT_REDIS_URL

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from producer.sentinels import is_sentinel_url, next_database
+from producer.sentinels import is_sentinel_url, next_database, parse_sentinel_url
 
 SCHEMES = ("http", "https", "file")
 WEB_SCHEMES = ("http", "https")
@@ -85,7 +85,7 @@ def default_broker_url(redis_url: str) -> str:
     """Give kombu's URL of the database after that of `redis_url`, on the same server.
 
     A unix socket (`unix:///path?db=0`) becomes kombu's `redis+socket:///path?virtual_host=1`; what names sentinels
-    keeps our form, see `kombu_broker`. Raises ValueError where the database is no number.
+    keeps our form, see `producer.broker`. Raises ValueError where the database is no number.
     """
     if is_sentinel_url(redis_url):
         return next_database(redis_url)
@@ -96,3 +96,11 @@ def default_broker_url(redis_url: str) -> str:
         return f"redis+socket://{parts.netloc}{parts.path}?virtual_host={int(given or 0) + 1}"
     database = int(given if given is not None else parts.path.strip("/") or 0)
     return urlunsplit(parts._replace(path=f"/{database + 1}", query=urlencode(options)))
+
+
+def named_servers(url: str) -> tuple[tuple[str, int], ...]:
+    """Give host and port of the servers that a URL names: none for a unix socket. Raises ValueError."""
+    if is_sentinel_url(url):
+        return parse_sentinel_url(url).sentinels
+    parts = urlsplit(url)
+    return ((parts.hostname, parts.port or 6379),) if parts.hostname else ()

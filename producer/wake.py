@@ -10,8 +10,8 @@ from celery import Celery
 from kombu.connection import Connection
 from kombu.exceptions import ChannelError
 
+from producer.broker import kombu_broker
 from producer.names import DRAIN_TASK, WAKE_EXPIRES_S, WAKE_TTL_MS, Names
-from producer.sentinels import kombu_broker
 
 if TYPE_CHECKING:
     import redis

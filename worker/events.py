@@ -127,7 +127,7 @@ def write_alert(  # noqa: PLR0913 - the parts of an alert
 
 
 def write_match(match: Match) -> MatchData:
-    """Give a look-alike cluster as alerts and searches tell it; its sample is its first image."""
+    """Give a look-alike cluster as an alert tells it; its sample is its first image."""
     return {
         "phash": f"{match.phash:016x}",
         "distance": match.distance,

@@ -11,10 +11,19 @@ from worker.settings import PREFIX, Settings
 _OTHERS = frozenset(
     f"{PREFIX}{name}"
     for name in (
-        # deploy/: whose password goes into the server's URL, and where.
-        *("USER", "USERS", "SERVER", "SERVER_CONFIG", "SECRETS"),
+        # deploy/: whose password goes into the server's URL, and where; what is backed up.
+        *("USER", "USERS", "SERVER", "SERVER_CONFIG", "SECRETS", "DATA", "PORT"),
         # docker-compose.yml.
-        *("VERSION", "SERVER_IMAGE", "SERVER_PROGRAM", "MAXMEMORY", "PAGE"),
+        *(
+            "VERSION",
+            "SERVER_IMAGE",
+            "SERVER_PROGRAM",
+            "MAXMEMORY",
+            "PAGE",
+            "PAGE_MEMORY",
+            "WORKER_MEMORY",
+            "LOCK",
+        ),
     )
 )
 _OF_TESTS = f"{PREFIX}TEST_"

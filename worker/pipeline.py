@@ -18,13 +18,7 @@ from worker.clusters import Clusters, NotFiled
 from worker.decoding import Decoder
 from worker.downloads import Arrival, Downloads
 from worker.entries import Entry, History, decoded_facts, image_facts, read_history, read_message
-from worker.errors import (
-    ArchiveMissingError,
-    BadEntryError,
-    IdConflictError,
-    ImageError,
-    LogDamagedError,
-)
+from worker.errors import ArchiveMissingError, BadEntryError, IdConflictError, ImageError, LogDamagedError
 from worker.hashing import HashedImage
 from worker.intake import BATCH, Intake
 from worker.look_alikes import LookAlikes
@@ -38,13 +32,12 @@ from worker.wakes import WakeUps
 
 logger = logging.getLogger(__name__)
 
+SWEEP_EVERY_S = 1.0
 BESIDE_LIVE = BATCH // 4
 """Of others that are hashed before a live image is filed."""
 
 POLL_S = 0.02
 """How long a round may wait for a download before it looks at the lanes again."""
-
-SWEEP_EVERY_S = 1.0
 
 
 @dataclass(slots=True)
@@ -293,11 +286,8 @@ class Pipeline:
             self._end_failed()
             self._ownership.give_back(self._leases.held())
         except (RedisError, OSError, ArchiveMissingError, LogDamagedError) as error:
-            logger.warning(
-                "left %s to the lease: %s",
-                count(len(self._leases.held()), "image"),
-                type(error).__name__,
-            )
+            left = count(len(self._leases.held()), "image")
+            logger.warning("left %s to the lease: %s", left, type(error).__name__)
         finally:
             # Whatever was raised: an entry that is renewed and not worked on would never end.
             for entry in self._leases.held():

@@ -16,7 +16,6 @@ Call = tuple[str, Sequence[str], Sequence[Value]]
 """Name of the script, its keys after the archive's, its arguments after the archive's uuid."""
 
 _FOLDER = files("worker") / "lua"
-_PRELUDE = (_FOLDER / "prelude.lua").read_text()
 NAMES = (
     "bisect",
     "bury",
@@ -35,9 +34,17 @@ NAMES = (
     "take",
     "try_again",
     "walk",
-    "walk_back",
 )
-_SOURCES = {name: _PRELUDE + (_FOLDER / f"{name}.lua").read_text() for name in NAMES}
+_READING = frozenset({"describe", "list", "look_back", "walk"})
+"""Those that share the functions of `reading.lua`; the others are spared the cost of making these."""
+
+
+def _read_source(name: str) -> str:
+    parts = ["prelude", "reading", name] if name in _READING else ["prelude", name]
+    return "".join((_FOLDER / f"{part}.lua").read_text() for part in parts)
+
+
+_SOURCES = {name: _read_source(name) for name in NAMES}
 _DIGESTS = {
     name: sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in _SOURCES.items()
 }

@@ -6,14 +6,13 @@
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from producer.names import Names
 from producer.sentinels import is_sentinel_url, parse_sentinel_url
-from producer.urls import default_broker_url
+from producer.urls import default_broker_url, named_servers
 from worker.errors import ConfigurationError
 
 PREFIX = "LOOKALIKE_"
@@ -183,11 +182,22 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _check_redis_url(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        if is_sentinel_url(url):
+            parse_sentinel_url(url)
+            return value
         try:
-            own_servers(value.get_secret_value())
-            default_broker_url(value.get_secret_value())
+            named_servers(url)
+            default_broker_url(url)
         except ValueError:
             raise ValueError("cannot be read: use redis://[user:password@]host:port/number") from None
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _check_broker_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and is_sentinel_url(value.get_secret_value()):
+            parse_sentinel_url(value.get_secret_value())
         return value
 
     @model_validator(mode="after")
@@ -202,20 +212,6 @@ class Settings(BaseSettings):
         if self.broker_url is not None:
             return self.broker_url.get_secret_value()
         return default_broker_url(self.redis_url.get_secret_value())
-
-
-def own_endpoints(settings: Settings) -> tuple[tuple[str, int], ...]:
-    """Give host and port of the service's own servers, which no image may name."""
-    servers = own_servers(settings.redis_url.get_secret_value()) + own_servers(settings.broker)
-    return tuple(dict.fromkeys(servers))
-
-
-def own_servers(url: str) -> tuple[tuple[str, int], ...]:
-    """Give host and port of the servers that a URL names: none for a unix socket. Raises ValueError."""
-    if is_sentinel_url(url):
-        return parse_sentinel_url(url).sentinels
-    parts = urlsplit(url)
-    return ((parts.hostname, parts.port or 6379),) if parts.hostname else ()
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -1,144 +1,28 @@
-"""What the compose file starts, started here on loopback: the same scripts, configuration, users and rights."""
+"""What the compose file starts does its work, with the rights that it has and no others."""
 
 import json
 import os
-import re
-import socket
+import shutil
 import subprocess
 import sys
-from contextlib import ExitStack, closing
-from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 import redis
 from redis.exceptions import NoPermissionError
-from ruamel.yaml import YAML
 
 from producer import Producer
+from tests.deployment import DEPLOY, ROOT, get_status
 from tests.waiting import wait_until
-from worker.embedded import find_binary
 from worker.image_server import ImageServer
 
-ROOT = Path(__file__).parent.parent.parent
-DEPLOY = ROOT / "deploy"
 DEMO = ROOT / "demo"
-
-
-COMPOSE = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text())
 
 CHECK_HEALTH = """
 import pathlib, sys
 import healthy
 sys.exit(not healthy.is_healthy(pathlib.Path(sys.argv[1])))
 """
-
-
-class Deployment:
-    """The server of the compose file, and verbs as its services run them."""
-
-    def __init__(self, home: Path, stack: ExitStack) -> None:
-        self._home = home
-        self._stack = stack
-        self._secrets = home / "secrets"
-        subprocess.run(["sh", DEPLOY / "make-secrets.sh", self._secrets], check=True)
-        (home / "bin").mkdir()
-        (home / "bin" / "lookalike").write_text(f'#!/bin/sh\nexec {sys.executable} -m worker "$@"\n')
-        (home / "bin" / "lookalike").chmod(0o755)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-
-    def start_server(self) -> None:
-        """Start the server as its entry point does."""
-        binary = find_binary(os.environ)
-        script = ["sh", DEPLOY / "redis" / "start.sh", binary]
-        options = ["--dir", self._home, "--port", str(self.port), "--bind", "127.0.0.1", "--maxmemory", "1gb"]
-        paths = {"LOOKALIKE_SERVER_CONFIG": DEPLOY / "redis", "LOOKALIKE_USERS": self._home / "users.acl"}
-        self._start([*script, *options], paths)
-        with redis.Redis(port=self.port, username="probe", password="none") as probe:
-            wait_until(lambda: _answers(probe), what="the server")
-
-    def client(self, user: str) -> redis.Redis:
-        """Connect as a user."""
-        password = (self._secrets / f"{user}_password").read_text()
-        return self._stack.enter_context(redis.Redis(port=self.port, username=user, password=password))
-
-    def url(self, user: str) -> str:
-        """Give the server's URL for a user."""
-        return f"redis://{user}:{(self._secrets / f'{user}_password').read_text()}@127.0.0.1:{self.port}/0"
-
-    def start_service(self, name: str, **settings: str) -> subprocess.Popen[bytes]:
-        """Start a service as the compose file says, on loopback."""
-        service = COMPOSE["services"][name]
-        given = {variable: _interpolate(value) for variable, value in service["environment"].items()}
-        here = {**given, **self._settings(given["LOOKALIKE_USER"]), **settings}
-        for variable, value in here.items():
-            here[variable] = str(value).replace("/run/secrets", str(self._secrets))
-        return self._start(["sh", DEPLOY / "start.sh", *service["command"]], here)
-
-    @property
-    def token(self) -> str:
-        """A token that the page takes."""
-        return (self._secrets / "api_tokens").read_text().split()[1]
-
-    def run(self, user: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a verb as a service does and give what came of it."""
-        environment = {**os.environ, **self._settings(user)}
-        command = ["sh", str(DEPLOY / "start.sh"), *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-    def _settings(self, user: str) -> dict[str, str]:
-        return {
-            "PATH": f"{self._home / 'bin'}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
-            "LOOKALIKE_SECRETS": str(self._secrets),
-            "LOOKALIKE_USER": user,
-            "LOOKALIKE_SERVER": f"127.0.0.1:{self.port}",
-            "LOOKALIKE_STATE_DIR": str(self._home / "state"),
-            "LOOKALIKE_CACHE_DIR": str(self._home / "cache"),
-            "LOOKALIKE_ALLOW_NETWORKS": "127.0.0.0/8",
-        }
-
-    def _start(self, command: list[object], settings: dict[str, object]) -> subprocess.Popen[bytes]:
-        given = {"LOOKALIKE_SECRETS": self._secrets, **settings}
-        log = self._stack.enter_context((self._home / "log").open("ab"))
-        process = subprocess.Popen(
-            [str(part) for part in command],
-            env={**os.environ, **{name: str(value) for name, value in given.items()}},
-            stdout=log,
-            stderr=log,
-        )
-        self._stack.callback(_end, process)
-        return process
-
-
-def _interpolate(value: object) -> str:
-    """Fill in the defaults of the compose file's variables."""
-    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value))
-
-
-def _answers(client: redis.Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except redis.exceptions.RedisError:
-        return False
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture
-def deployment(tmp_path):
-    with ExitStack() as stack:
-        made = Deployment(tmp_path, stack)
-        made.start_server()
-        yield made
 
 
 def test_the_services_do_their_work_with_the_rights_they_have(deployment, tmp_path):
@@ -174,31 +58,20 @@ def test_the_services_do_their_work_with_the_rights_they_have(deployment, tmp_pa
 
 
 def test_the_page_is_open_to_tokens_alone_and_takes_images(deployment):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = deployment.find_port()
     deployment.start_service("page", LOOKALIKE_WEB_PORT=str(port))
-    wait_until(lambda: _get(port, "/healthz") == 200, timeout_s=30, what="the page")
+    wait_until(lambda: get_status(port, "/healthz") == 200, timeout_s=30, what="the page")
     bearer = {"Authorization": f"Bearer {deployment.token}"}
     body = b'{"url": "https://example.org/a.jpg"}'
 
-    stranger = _get(port, "/v1/stats")
-    known = _get(port, "/v1/stats", headers=bearer)
-    sent = _get(port, "/v1/images", body=body, headers={**bearer, "Content-Type": "application/json"})
+    stranger = get_status(port, "/v1/stats")
+    known = get_status(port, "/v1/stats", headers=bearer)
+    sent = get_status(port, "/v1/images", body=body, headers={**bearer, "Content-Type": "application/json"})
 
     assert (stranger, sent) == (401, 202)
     assert known in (200, 503)  # 503 until a worker has made the archive
     assert deployment.client("admin").xlen("{default}:images:live") == 1
     assert deployment.client("admin").acl_log() == []
-
-
-def _get(port, path, *, body=None, headers=None):
-    """Give the status of an answer, 0 where there is none."""
-    with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
-        try:
-            connection.request("POST" if body else "GET", path, body=body, headers=headers or {})
-            return connection.getresponse().status
-        except OSError:
-            return 0
 
 
 def test_nobody_has_more_rights_than_needed(deployment):
@@ -239,6 +112,32 @@ def test_nobody_has_more_rights_than_needed(deployment):
             attempt()
     with pytest.raises(redis.exceptions.AuthenticationError):
         redis.Redis(port=deployment.port).ping()
+
+
+def test_a_backup_of_a_running_server_is_the_archive_of_that_moment(deployment, tmp_path):
+    if not (shutil.which("valkey-cli") or shutil.which("redis-cli")):
+        pytest.skip("needs valkey-cli or redis-cli")
+    admin = deployment.client("admin")
+    with Producer(deployment.url("producer")) as producer:
+        producer.send_many(f"https://example.org/{at}.jpg" for at in range(1000))
+        backup = deployment.back_up()
+        producer.send("https://example.org/later.jpg")
+    (rewriting,) = admin.config_get("auto-aof-rewrite-percentage").values()
+    deployment.restore(backup, tmp_path / "restored")
+
+    assert deployment.client("admin").xlen("{default}:images:live") == 1000
+    assert rewriting == "100"
+
+
+@pytest.mark.parametrize("password", ["", "p@ss", "a/b", "100%"])
+def test_a_password_that_would_change_the_url_is_refused(deployment, tmp_path, password):
+    (tmp_path / "secrets" / "page_password").write_text(password)
+
+    ended = deployment.run("page", "stats")
+
+    assert ended.returncode == 78
+    assert "the password of page must be" in ended.stderr
+    assert not password or password not in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -127,14 +127,15 @@ def test_search_finds_what_brute_force_finds(archive, hashes, max_distance):
     phash = hashes[archive.images.url(DEMO / "chelsea.jpg")]
     sizes = Counter(hashes.values())
     distances = {other: (int(other, 16) ^ int(phash, 16)).bit_count() for other in sizes}
-    near = sorted((distance, other) for other, distance in distances.items() if distance <= max_distance)
+    near = sorted((distance, other) for other, distance in distances.items() if 0 < distance <= max_distance)
 
     [found] = archive.command.rows("search", phash, "--max-distance", str(max_distance))
 
     assert [(match["distance"], match["phash"]) for match in found["matches"]] == near
     assert [match["images"] for match in found["matches"]] == [sizes[other] for _, other in near]
-    assert (found["phash"], found["low_information"]) == (phash, False)
-    assert found["images"] == sizes[phash]
+    assert (found["phash"], found["searchable"], found["max_distance"]) == (phash, True, max_distance)
+    assert (found["exact"]["phash"], found["exact"]["images"]) == (phash, sizes[phash])
+    assert found["match_count"] == len(near)
 
 
 def test_search_finds_the_same_by_url_by_file_and_by_hash(archive, hashes):
@@ -145,7 +146,7 @@ def test_search_finds_the_same_by_url_by_file_and_by_hash(archive, hashes):
     [by_hash] = archive.command.rows("search", hashes[url].upper())
 
     assert by_url == by_file == by_hash
-    assert list(by_url["matches"][0]["sample"]) == ["id", "url", "source", "seen_at"]
+    assert hashes[by_url["exact"]["sample"]["url"]] == by_url["phash"]
 
 
 def test_search_takes_an_image_from_a_pipe(archive, hashes):
@@ -160,7 +161,8 @@ def test_search_says_that_a_picture_has_too_little_texture(archive):
     [found] = archive.command.rows("search", archive.flat_urls[0])
     told = archive.command.run("search", FLAT)
 
-    assert found == {"phash": FLAT, "low_information": True, "images": 2, "matches": []}
+    assert (found["phash"], found["searchable"], found["matches"]) == (FLAT, False, [])
+    assert (found["exact"]["images"], found["match_count"]) == (2, 0)
     assert "too little texture" in told.stderr
     assert "2 images with this hash" in told.stdout
 
@@ -168,7 +170,14 @@ def test_search_says_that_a_picture_has_too_little_texture(archive):
 def test_search_for_what_is_nowhere_is_no_error(archive):
     [found] = archive.command.rows("search", "00000000ffffffff", "--max-distance", "2")
 
-    assert found == {"phash": "00000000ffffffff", "low_information": False, "images": 0, "matches": []}
+    assert found == {
+        "phash": "00000000ffffffff",
+        "searchable": True,
+        "max_distance": 2,
+        "exact": None,
+        "match_count": 0,
+        "matches": [],
+    }
 
 
 @pytest.mark.parametrize(

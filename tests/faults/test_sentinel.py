@@ -2,18 +2,20 @@
 
 import shutil
 import tempfile
-from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from fault_checker import check
 from role_server import credentials
 
 from producer import Producer
+from producer.errors import ServerUnavailableError
 from tests.command import Command
 from tests.soft_images import draw, encode
 from tests.waiting import wait_until
-from tests.watched_servers import TILT_S, WatchedServers
+from tests.watched_servers import CLIENT_TLS, TILT_S, WatchedServers
 from tests.web_site import Web
 
 pytestmark = pytest.mark.timeout(300)
@@ -28,12 +30,30 @@ def watched():
 
 
 @pytest.fixture
-def page(service, watched):
-    with ExitStack() as stack:
-        settings = {**service.environment, "LOOKALIKE_REDIS_URL": watched.url_as("page")}
-        web = Web(settings, service.home / "web.log")
-        stack.callback(web.stop)
+def encrypted(monkeypatch):
+    """The same with TLS, which the packaged server is built without."""
+    binary = shutil.which("redis-server") or pytest.skip("needs redis-server, for TLS")
+    monkeypatch.setenv("LOOKALIKE_SERVER_BINARY", binary)
+    home = Path(tempfile.mkdtemp(prefix="lookalike-test-"))
+    with WatchedServers(home, is_encrypted=True) as servers:
+        yield servers
+    shutil.rmtree(home)
+
+
+@contextmanager
+def page_of(service, servers):
+    settings = {**service.environment, "LOOKALIKE_REDIS_URL": servers.url_as("page")}
+    web = Web(settings, service.home / "web.log")
+    try:
         wait_until(web.find_url, timeout_s=40, what="the page")
+        yield web
+    finally:
+        web.stop()
+
+
+@pytest.fixture
+def page(service, watched):
+    with page_of(service, watched) as web:
         yield web
 
 
@@ -122,3 +142,39 @@ def test_the_old_primary_comes_back_as_a_replica_and_nobody_works_on_it(service,
 
     wait_until(lambda: _recorded(old, service) == 2, timeout_s=20, what="its replica has it")
     assert new.xlen(service.keys.alerts) == 1
+
+
+def test_no_image_may_name_a_server_that_only_the_sentinels_know(service, watched):
+    service.start_worker(LOOKALIKE_REDIS_URL=watched.url_as("worker"))
+    client = watched.client(watched.primary)
+    with Producer(watched.url_as("producer"), service.keys.archive) as producer:
+        for port in watched.ports:
+            producer.send(f"http://127.0.0.1:{port}/")
+    wait_until(
+        lambda: client.xlen(service.keys.failures) == len(watched.ports), timeout_s=40, what="refusals"
+    )
+
+    told = [(row[b"reason"], row[b"detail"]) for _, row in client.xrange(service.keys.failures)]
+
+    assert {reason for reason, _ in told} == {b"refused_address"}
+    assert all(detail.endswith(b"is a server of this service") for _, detail in told)
+
+
+def test_worker_producer_page_and_wake_ups_speak_tls_to_sentinels_and_servers(service, images, encrypted):
+    url = images.add("a.png", encode(draw(1)))
+    service.start_worker(LOOKALIKE_REDIS_URL=encrypted.url_as("worker"))
+    stranger = encrypted.url_as("producer").replace(urlencode(CLIENT_TLS), "")
+    with page_of(service, encrypted) as page:
+        with Producer(encrypted.url_as("producer"), service.keys.archive) as producer:
+            producer.send(url)
+        # Wake-ups alone let a worker begin: they came over TLS too.
+        wait_until(
+            lambda: page.get("/v1/stats").json().get("images") == 1, timeout_s=40, what=f"see {service.log}"
+        )
+        with (
+            Producer(stranger, service.keys.archive, patience_s=0) as producer,
+            pytest.raises(ServerUnavailableError),
+        ):
+            producer.send(url)
+
+    assert encrypted.primary.refusals() == []

@@ -136,6 +136,47 @@ def test_without_a_folder_to_write_searches_are_still_exact(server, keys, log, t
         assert not replica.is_complete
 
 
+_READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+_READER = """
+import sys
+from pathlib import Path
+import numpy as np
+from producer.server import connect
+from worker.keyspace import Keyspace
+from worker.replica import Replica
+url, archive, cache_dir, *hashes = sys.argv[1:]
+replica = Replica(connect(url), Keyspace(archive), cache_dir=Path(cache_dir))
+for _ in range(2):
+    found = replica.search(np.array(hashes, np.uint64), max_distance=0)
+    replica.catch_up()
+print(replica.is_complete, len(replica._sealed._runs), *(len(one) for one, _ in found))
+replica.close()
+"""
+
+
+def test_a_folder_that_may_only_be_read_is_mapped_and_left_alone(server, keys, log, replica, cache_dir):
+    enter = ["unshare", "--mount", "--map-root-user", "sh", "-c", _READ_ONLY, str(cache_dir)]
+    cache_dir.mkdir()
+    if subprocess.run([*enter, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs a mount of its own")
+    log.append(log.draw(2 * SEGMENT_ROWS))
+    wait_built(replica)
+    before = {path.name: path.stat().st_mtime_ns for path in cache_dir.rglob("*")}
+    log.append(log.draw(SEGMENT_ROWS))
+    rows = [str(log.rows[at]) for at in (0, SEGMENT_ROWS, -1)]
+
+    read = subprocess.run(
+        [*enter, sys.executable, "-c", _READER, server.url_as("page"), keys.archive, str(cache_dir), *rows],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert read.stdout.split() == ["False", "1", "1", "1", "1"]
+    assert read.stderr == ""
+    assert {path.name: path.stat().st_mtime_ns for path in cache_dir.rglob("*")} == before
+
+
 _OTHER_PROCESS = """
 import sys
 from pathlib import Path

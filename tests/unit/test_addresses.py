@@ -161,7 +161,7 @@ def rules(
 ) -> AddressRules:
     return AddressRules(
         [ip_network(text) for text in allow],
-        refused_endpoints=endpoints,
+        refused_endpoints=lambda: endpoints,
         resolve=lambda host: (names or {}).get(host, []),
     )
 

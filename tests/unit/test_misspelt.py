@@ -11,7 +11,7 @@ from worker.settings import Settings
 ROOT = Path(__file__).parent.parent.parent
 DEPLOYMENT = [
     *(ROOT / "docker-compose.yml", ROOT / "Dockerfile"),
-    *(path for path in (ROOT / "deploy").rglob("*") if path.suffix in {".sh", ".py"}),
+    *(path for path in (ROOT / "deploy").rglob("*") if path.suffix in {".sh", ".py", ".env", ".service"}),
 ]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from producer.urls import default_broker_url
 from worker.errors import ConfigurationError
-from worker.settings import Settings, load_settings, own_endpoints
+from worker.settings import Settings, load_settings
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "settings.md"
 
@@ -58,9 +58,3 @@ def test_a_refusal_shows_no_password(monkeypatch):
 )
 def test_the_broker_is_the_next_database_of_the_same_server(redis_url, broker_url):
     assert default_broker_url(redis_url) == broker_url
-
-
-def test_the_services_own_servers_are_known_by_address():
-    settings = load_settings(redis_url="redis://:pw@archive:6380/0", broker_url="redis://broker/2")
-
-    assert own_endpoints(settings) == (("archive", 6380), ("broker", 6379))

@@ -5,7 +5,8 @@ import pytest
 from tests.filer import Filer
 from worker.reading.listing import Listing
 from worker.reading.periods import Period, Periods
-from worker.web.choosing import MAX_GROWTH_IMAGES, Choice, check_growth, choose_page
+from worker.web.choosing import Choice, choose_page
+from worker.web.growth import MAX_GROWTH_IMAGES, MAX_REMEMBERED, Growth, check_growth
 from worker.web.problems import ProblemError
 from worker.web.service import OpenArchive
 
@@ -17,8 +18,9 @@ def archive(client, keys, scripts, uuid):
     for phash in range(1, 13):
         for number in range(phash):
             filer.file(phash, source="ab"[phash % 2], name=f"https://example.org/{phash}/{number}")
-    periods = Periods(client, keys=keys, uuid=uuid)
-    return OpenArchive(uuid, scripts, Listing(scripts, keys=keys), None, None, periods)
+    periods = Periods(client, scripts, keys=keys)
+    growth = Growth(periods, most=5000)
+    return OpenArchive(uuid, scripts, Listing(scripts, keys=keys), None, None, periods, growth)
 
 
 def _grown(archive, *, limit=3, **choice):
@@ -63,3 +65,40 @@ def test_there_is_one_page(archive):
         choose_page(archive, Choice("growth"), cursor="size-2-0000000000000001", limit=3)
 
     assert raised.value.status == 400
+
+
+@pytest.fixture
+def growth(client, keys, scripts):
+    """A function that files images of one hash, and what counts them."""
+    filer = Filer(client, keys, scripts)
+
+    def file(*numbers):
+        for number in numbers:
+            filer.file(7, name=f"https://example.org/{number}")
+
+    return file, Growth(Periods(client, scripts, keys=keys), most=5000)
+
+
+def test_what_was_counted_is_told_again_for_a_minute(growth, monkeypatch):
+    file, growth = growth
+    file(1, 2)
+
+    first = growth.gains(None, None)
+    file(3)
+    again, other = growth.gains(None, None), growth.gains(0, None)
+    monkeypatch.setattr("worker.web.growth.REMEMBERED_S", 0.0)
+    later = growth.gains(None, None)
+
+    assert (first, again, other, later) == ([(7, 2)], [(7, 2)], [(7, 3)], [(7, 3)])
+
+
+def test_of_many_windows_the_latest_are_remembered(growth):
+    file, growth = growth
+    file(1)
+
+    for since_ms in range(MAX_REMEMBERED + 1):
+        growth.gains(since_ms, None)
+    file(2)
+
+    assert growth.gains(MAX_REMEMBERED, None) == [(7, 1)]
+    assert growth.gains(0, None) == [(7, 2)]

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.command import Command
 from tests.web_site import COPIES, DEMO_FOLDER
 
 CAT = "b15fe6465121175e"
@@ -207,3 +208,12 @@ def test_an_answer_does_not_wait_until_the_client_acknowledges_its_head(web):
 
     # The kernel's delayed acknowledgement, 40 ms, would be in each of them.
     assert min(took_s[40:]) < 0.035
+
+
+@pytest.mark.parametrize("phash", [CAT, "8000000000000000", "00000000ffffffff"])
+def test_a_search_by_the_command_tells_what_the_api_tells(web, site, phash):
+    command = Command(site.home, site.environment)
+
+    [told] = command.rows("search", phash)
+
+    assert told == web.get(f"/v1/search?hash={phash}&limit=100").json()

@@ -63,7 +63,7 @@ def many(filer, keys, scripts):
     """An archive with 60 clusters of two images."""
     for number in range(120):
         filer.file(1000 + number % 60, name=f"https://example.org/{number}.jpg")
-    return OpenArchive("", scripts, Listing(scripts, keys=keys), None, None, None)
+    return OpenArchive("", scripts, Listing(scripts, keys=keys), None, None, None, None)
 
 
 def test_clusters_that_grow_during_a_download_are_in_it_once(filer, keys, scripts):
@@ -71,7 +71,7 @@ def test_clusters_that_grow_during_a_download_are_in_it_once(filer, keys, script
     for number in range(2):
         for phash in hashes:
             filer.file(phash, name=f"https://example.org/{phash}/{number}.jpg")
-    archive = OpenArchive("", scripts, Listing(scripts, keys=keys), None, None, None)
+    archive = OpenArchive("", scripts, Listing(scripts, keys=keys), None, None, None, None)
 
     pieces = json_lines(archive, Choice())
     told = [json.loads(line)["phash"] for line in next(pieces).splitlines()]

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -20,9 +19,13 @@ from worker.commands.output import (
     tell_contents,
 )
 from worker.commands.session import find_uuid, open_session
-from worker.reading.gallery import Cluster, Gallery
+from worker.reading.listing import Cluster, Listing
 from worker.reading.statistics import read_stats, read_status
-from worker.records import iso_time
+from worker.reading.telling import tell_size
+from worker.scripts import Scripts
+
+URLS = 20
+"""Images that a cluster in a list shows at most."""
 
 _PHASH = re.compile("[0-9a-fA-F]{16}")
 
@@ -71,15 +74,16 @@ def clusters(  # noqa: PLR0913 - one option each
     # Whoever gives a limit knows that there may be more. Else one more is asked for, to tell whether there are.
     is_default = context.get_parameter_source("limit") is ParameterSource.DEFAULT
     most = limit + 1 if is_default else limit or None
+    scripts = Scripts(client, keys=keys, uuid=uuid)
     found: Iterable[Cluster]
     if since_ms is None and until_ms is None and min_size > 1:
-        found = Gallery(client, keys=keys, uuid=uuid).largest(min_size=min_size, limit=most)
+        found = Listing(scripts, keys=keys).largest(min_images=min_size, limit=most, latest=URLS)
     else:
         from worker.reading.periods import Periods  # noqa: PLC0415 - numpy costs 0.1 s
 
-        periods = Periods(client, keys=keys, uuid=uuid)
+        periods = Periods(client, scripts, keys=keys)
         period = periods.between(since_ms, until_ms)
-        found = periods.largest(period, min_size=min_size, limit=most)
+        found = periods.largest(period, min_images=min_size, limit=most, latest=URLS)
     rows = 0
     for rows, cluster in enumerate(found, start=1):
         if is_default and rows > limit:
@@ -87,7 +91,7 @@ def clusters(  # noqa: PLR0913 - one option each
             return
         urls = [record.image.url for record in cluster.latest]
         if as_json:
-            print_json({**_facts(cluster), "urls": urls})
+            print_json({**tell_size(cluster), "urls": urls})
         else:
             _print_cluster(cluster, urls)
             if cluster.images > len(urls):
@@ -117,30 +121,21 @@ def show(context: click.Context, *, phash: str, as_json: bool) -> None:
     uuid = find_uuid(client, keys)
     if uuid is None:
         context.exit(1)
-    gallery = Gallery(client, keys=keys, uuid=uuid)
-    cluster = gallery.cluster(int(phash, 16))
+    listing = Listing(Scripts(client, keys=keys, uuid=uuid), keys=keys)
+    [cluster] = listing.describe([int(phash, 16)])
     if cluster is None:
         raise click.ClickException(
             f"no image has the hash {phash.lower()}: `lookalike search` finds near ones"
         )
-    urls = (record.image.url for record in gallery.images_of(cluster))
+    urls = (record.image.url for record in listing.all_images(cluster))
     if as_json:
-        print_long_json(_facts(cluster), name="urls", values=urls)
+        print_long_json(tell_size(cluster), name="urls", values=urls)
     else:
         _print_cluster(cluster, urls)
 
 
-def _facts(cluster: Cluster) -> dict[str, Any]:
-    return {
-        "phash": f"{cluster.phash:016x}",
-        "images": cluster.images,
-        "first_seen_at": iso_time(cluster.first.seen_at_ms),
-        "last_seen_at": iso_time(cluster.latest[0].seen_at_ms),
-    }
-
-
 def _print_cluster(cluster: Cluster, urls: Iterable[str]) -> None:
-    facts = _facts(cluster)
+    facts = tell_size(cluster)
     print_row(
         f"{facts['phash']}  {count(cluster.images, 'image')}, "
         f"{moment(facts['first_seen_at'])} to {moment(facts['last_seen_at'])}"

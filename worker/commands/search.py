@@ -3,7 +3,9 @@
 import re
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,8 +13,16 @@ from producer.wording import count
 from worker.commands.output import exit_statuses, json_option, moment, note, print_long_json, print_row
 from worker.commands.session import find_uuid, open_session
 from worker.errors import ImageError, TransientError
-from worker.events import Match, write_match
+from worker.reading.listing import Cluster, Listing
+from worker.reading.telling import tell_match, tell_search, tell_size
+from worker.scripts import Scripts
 from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from worker.reading.lookup import Found, LookAlike
+
+AT_ONCE = 20
+"""Look-alikes that are read with the first answer; the others follow page by page."""
 
 TRY_LATER = 75
 _PHASH = re.compile("[0-9a-fA-F]{16}")
@@ -59,26 +69,22 @@ def search(context: click.Context, *, what: str, max_distance: int, as_json: boo
         context.exit(TRY_LATER if isinstance(error, TransientError) else 1)
 
     # Loaded here, once the arguments are good: numpy costs 0.1 s.
-    from worker.phash import has_low_information  # noqa: PLC0415
-    from worker.reading.gallery import Gallery  # noqa: PLC0415
-    from worker.reading.similar import find_similar  # noqa: PLC0415
+    from worker.reading.lookup import Lookup, find_nothing  # noqa: PLC0415
     from worker.replica import Replica  # noqa: PLC0415
 
-    images = 0
-    matches: Iterator[Match] = iter(())
     replica = Replica(client, keys, cache_dir=settings.cache_dir)
     try:
-        if uuid is not None:
-            gallery = Gallery(client, keys=keys, uuid=uuid)
-            own = gallery.cluster(phash, urls=1)
-            images = own.images if own is not None else 0
-            if not has_low_information(phash):
-                matches = find_similar(phash, replica=replica, gallery=gallery, max_distance=max_distance)
-        told = {"phash": f"{phash:016x}", "low_information": has_low_information(phash), "images": images}
-        if as_json:
-            print_long_json(told, name="matches", values=map(write_match, matches))
+        if uuid is None:
+            found = find_nothing(phash, max_distance=max_distance)
         else:
-            _print_found(phash, images, matches, low_information=has_low_information(phash))
+            listing = Listing(Scripts(client, keys=keys, uuid=uuid), keys=keys)
+            found = Lookup(replica, listing).find(phash, max_distance=max_distance, limit=AT_ONCE)
+        # Never held as a whole: there may be any number of them.
+        matches = chain(found.matches, found.further)
+        if as_json:
+            print_long_json(tell_search(found), name="matches", values=map(tell_match, matches))
+        else:
+            _print_found(found, matches)
     finally:
         replica.close()
 
@@ -109,18 +115,28 @@ def _hash(what: str, settings: Settings) -> int:
     return hash_image(body, max_pixels=settings.max_pixels).phash
 
 
-def _print_found(phash: int, images: int, matches: Iterator[Match], *, low_information: bool) -> None:
-    same = "no image has this hash" if not images else f"{count(images, 'image')} with this hash"
-    print_row(f"{phash:016x}  {same}")
-    if low_information:
+def _print_found(found: "Found", matches: Iterator["LookAlike"]) -> None:
+    same = (
+        "no image has this hash"
+        if found.exact is None
+        else f"{count(found.exact.images, 'image')} with this hash"
+    )
+    print_row(f"{found.phash:016x}  {same}")
+    if not found.is_searchable:
         note("too little texture: such a picture is neither searched for nor found")
         return
-    found = 0
-    for found, match in enumerate(map(write_match, matches), start=1):  # noqa: B007 - counted
-        print_row(
-            f"distance {match['distance']:>2}  {match['phash']}  {count(match['images'], 'image')}, "
-            f"{moment(match['first_seen_at'])} to {moment(match['last_seen_at'])}\n"
-            f"    {match['sample']['url']}"
-        )
-    if not found:
+    if found.exact is not None:
+        _print_cluster(0, found.exact)
+    for match in matches:
+        _print_cluster(match.distance, match.cluster)
+    if found.exact is None and not found.match_count:
         note("nothing looks like it")
+
+
+def _print_cluster(distance: int, cluster: Cluster) -> None:
+    told = tell_size(cluster)
+    print_row(
+        f"distance {distance:>2}  {told['phash']}  {count(cluster.images, 'image')}, "
+        f"{moment(told['first_seen_at'])} to {moment(told['last_seen_at'])}\n"
+        f"    {cluster.first.image.url}"
+    )

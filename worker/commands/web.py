@@ -34,6 +34,7 @@ def web(host: str | None, port: int | None, starter: int | None) -> None:
     import uvicorn  # noqa: PLC0415 - an extra, and 0.1 s
 
     from worker.web.app import make_app  # noqa: PLC0415 - an extra, and 0.5 s
+    from worker.web.protocol import Protocol  # noqa: PLC0415 - as above
 
     if starter is not None:
         end_with_starter(starter)
@@ -48,6 +49,7 @@ def web(host: str | None, port: int | None, starter: int | None) -> None:
     name = f"[{settings.web_host}]" if ":" in settings.web_host else settings.web_host
     config = uvicorn.Config(
         app,
+        http=Protocol,
         # URLs that are searched for would stand in it, with their secrets.
         access_log=False,
         log_config=None,

@@ -5,7 +5,7 @@ notation of a number and no second answer of a name server gets around it.
 """
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
@@ -76,18 +76,26 @@ class Endpoint:
     port: int
 
 
+def no_endpoints() -> Collection[Endpoint]:
+    """Give none: for whoever has no servers of their own."""
+    return ()
+
+
 class AddressRules:
-    """Decides which addresses are asked: public ones and those in `allow_networks`, never `refused_endpoints`."""
+    """Decides which addresses are asked: public ones and those in `allow_networks`, never `refused_endpoints`.
+
+    These are asked for each time, since they come and go.
+    """
 
     def __init__(
         self,
         allow_networks: Sequence[Network],
         *,
-        refused_endpoints: Sequence[Endpoint] = (),
+        refused_endpoints: Callable[[], Collection[Endpoint]] = no_endpoints,
         resolve: Callable[[str], Sequence[str]],
     ) -> None:
         self._allow_networks = tuple(allow_networks)
-        self._refused_endpoints = tuple(refused_endpoints)
+        self._refused_endpoints = refused_endpoints
         self._resolve = resolve
 
     def check(self, address: str, port: int) -> None:
@@ -101,7 +109,7 @@ class AddressRules:
                 f"address {ip} is not public; LOOKALIKE_ALLOW_NETWORKS can allow its network"
             )
         if any(
-            self._is_endpoint(ip, endpoint) for endpoint in self._refused_endpoints if endpoint.port == port
+            self._is_endpoint(ip, endpoint) for endpoint in self._refused_endpoints() if endpoint.port == port
         ):
             raise RefusedAddressError(f"address {ip} port {port} is a server of this service")
 

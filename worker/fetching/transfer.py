@@ -3,7 +3,7 @@
 import socket
 import ssl
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import pycurl
 
 from worker.errors import ImageError, RefusedAddressError, TooLargeError, UnreachableError
-from worker.fetching.addresses import AddressRules, Endpoint
+from worker.fetching.addresses import AddressRules, Endpoint, no_endpoints
 from worker.fetching.targets import Target
 
 HEADER_BYTES = 65_536
@@ -40,7 +40,7 @@ class FetchLimits:
     file_roots: tuple[Path, ...]
     allow_networks: tuple[IPv4Network | IPv6Network, ...]
     user_agent: str
-    refused_endpoints: tuple[Endpoint, ...] = ()
+    refused_endpoints: Callable[[], Collection[Endpoint]] = no_endpoints
 
 
 @dataclass(eq=False)

@@ -1,4 +1,4 @@
-"""The folder of an archive's index files, shared by all processes of a machine.
+"""The folder of an archive's index files, shared by all processes of a machine, of which some may only read it.
 
 `<begin>-<end>-<digest>.run` is a run, named by its segments and the digest of their seals; `<seal>.segment` a full
 segment that no run covers yet, named by the SHA-1 of its content; `lock` is held by whoever builds. Any file may be
@@ -10,6 +10,7 @@ import logging
 import mmap
 import os
 import re
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +35,12 @@ class IndexCache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether others write the files and this process may only map them."""
+        there = next(path for path in (self.folder, *self.folder.parents) if path.exists())
+        return not os.access(there, os.W_OK)
 
     def run_path(self, name: RunName) -> Path:
         """Name the file of a run."""
@@ -82,8 +89,11 @@ class IndexCache:
 
     def write_segment(self, seal: bytes, hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Share a full segment with other processes; give its mapped rows, or `hashes` if that fails."""
+        if self.is_read_only:
+            return hashes
         path = self.segment_path(seal)
-        temporary = path.with_suffix(f".{os.getpid()}.part")
+        # Process ids are not enough: containers that share the folder have the same ones.
+        temporary = path.with_suffix(f".{secrets.token_hex(6)}.part")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:

@@ -89,7 +89,7 @@ class SealedRows:
     def look_after(self, read_segment: ReadSegment) -> None:
         """Take over runs that were built meanwhile, or have the missing ones built."""
         self.adopt(self.seals, read_segment)
-        if not self.is_complete and self._building.is_possible():
+        if not self.is_complete and not self._cache.is_read_only and self._building.is_possible():
             self._provide(read_segment)
             self._building.start(self.seals)
         self._look_at_s = time.monotonic() + _LOOK_EVERY_S

@@ -6,12 +6,14 @@
 -- ARGV[4]  how many to give, ARGV[5] how many to look at
 -- ARGV[6]  fewest images, ARGV[7] least and ARGV[8] greatest number of the last image, ARGV[9] source of one of the
 --          latest images, or empty, ARGV[10] how many of the latest images to look at for it
+-- ARGV[11] how many of its latest images to give of each cluster, one at least
 -- Returns  OK, score and phash of the last one looked at, or two empty strings where the listing is at its end, then
---          for each cluster {phash, images, number of the first, its record, number of the last, its record}
+--          each cluster as `tell_cluster` does
 local listing = KEYS[2]
 local limit, most = tonumber(ARGV[4]), tonumber(ARGV[5])
 local fewest, least, greatest = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local source, depth = ARGV[9], tonumber(ARGV[10])
+local latest = tonumber(ARGV[11])
 local by_size, by_last = prefix .. 'by:size', prefix .. 'by:last'
 
 -- Position of the first element below (score, phash): bisection among those with the same score.
@@ -36,12 +38,12 @@ local function source_of(record)
   return string.sub(record, at + 2, at + 1 + length)
 end
 
-local function has_source(record)
+local function has_source(number)
   for _ = 1, depth do
+    if not number then return false end
+    local record = read_record(number)
     if source_of(record) == source then return true end
-    local _, _, _, _, rank, _, previous = struct.unpack(HEADER, record)
-    if rank == 0 then return false end
-    record = read_record(previous)
+    number = previous_of(record)
   end
   return false
 end
@@ -63,12 +65,8 @@ while #found < limit and looked_at < most and not is_over do
       is_over = true
       break
     end
-    if images >= fewest and last >= least and last <= greatest then
-      local record = read_record(last)
-      if source == '' or has_source(record) then
-        local _, _, _, _, _, first = struct.unpack(HEADER, record)
-        found[#found + 1] = {phash, images, first, read_record(first), last, record}
-      end
+    if images >= fewest and last >= least and last <= greatest and (source == '' or has_source(last)) then
+      found[#found + 1] = tell_cluster(last, latest)
     end
   end
   at = at + 100

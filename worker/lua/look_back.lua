@@ -4,44 +4,29 @@
 -- ARGV[5..]  phashes of the look-alike clusters, 8 bytes each
 -- Returns    OK, list of {number, record} of the latest copies, latest first, then for each cluster
 --            {images below the number, record of the first, record of the last below the number}, or an empty list
+--
+-- Nothing at all where a failover took the image or the cluster: `publish.lua` finds out and says so.
 local number = tonumber(ARGV[2])
 
--- Nothing at all where a failover took the image or the cluster: `publish.lua` finds out and says so.
-local function step_back(record)
-  if not record then return nil end
-  local _, _, _, _, rank, _, previous = struct.unpack(HEADER, record)
-  return rank > 0 and previous or nil
-end
-
-local function rank_of(record)
-  local _, _, _, _, rank = struct.unpack(HEADER, record)
-  return rank
-end
-
-local function first_of(record)
-  local _, _, _, _, _, first = struct.unpack(HEADER, record)
-  return first
-end
-
 local copies = {}
-local at = step_back(read_record(number))
+local at = previous_of(read_record(number))
 while at and #copies < tonumber(ARGV[4]) do
   local record = read_record(at)
   if record then copies[#copies + 1] = {at, record} end
-  at = step_back(record)
+  at = previous_of(record)
 end
 
 local reply = {'OK', copies}
 for position = 5, #ARGV do
-  local phash_hex = hex(ARGV[position])
-  local last = redis.call('ZSCORE', prefix .. 'by:last', phash_hex)
-  last = tonumber(last or redis.call('SMEMBERS', prefix .. 'phash:' .. phash_hex)[1])
+  local last = last_of(hex(ARGV[position]))
   local record = last and read_record(last)
   while record and last >= number do
-    last = step_back(record)
+    last = previous_of(record)
     record = last and read_record(last)
   end
-  local first = record and read_record(first_of(record))
-  reply[#reply + 1] = first and {rank_of(record) + 1, first, record} or {}
+  local rank, first
+  if record then rank, first = place_of(record) end
+  local first_record = first and read_record(first)
+  reply[#reply + 1] = first_record and {rank + 1, first_record, record} or {}
 end
 return reply

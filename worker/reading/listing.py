@@ -1,12 +1,15 @@
-"""Reads clusters for people: one, many, a page of a listing, the images of one. Nothing here writes."""
+"""Reads clusters for people: one, many, a page of a listing, all of one, the images of one. Nothing here writes.
 
-from collections.abc import Sequence
+Every cluster is told as it was at one moment: what is filed while one reads changes none that was begun.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from worker.keyspace import Keyspace
 from worker.records import Record, unpack_record
-from worker.scripts import Scripts
+from worker.scripts import Scripts, Value
 
 Order = Literal["size", "last", "first"]
 """What a listing is sorted by, the greatest first: number of images, last seen, first seen."""
@@ -19,15 +22,23 @@ SOURCE_DEPTH = 20
 
 MAX_NUMBER = 2**32 - 1
 
+_PAGE_CLUSTERS = 25
+_PAGE_IMAGES = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster as it is now: how many images, the first and the last of them."""
+    """The images with one phash: how many, the first of them, and the latest ones, latest first (one at least)."""
 
     phash: int
     images: int
     first: Record
-    last: Record
+    latest: tuple[Record, ...]
+
+    @property
+    def last(self) -> Record:
+        """The last image."""
+        return self.latest[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +70,15 @@ class Listing:
         self._scripts = scripts
         self._keys = keys
 
-    def describe(self, phashes: Sequence[int]) -> list[Cluster | None]:
-        """Read several clusters; None where no image has the hash."""
+    def describe(self, phashes: Sequence[int], *, latest: int = 1) -> list[Cluster | None]:
+        """Read several clusters, each with its `latest` images; None where no image has the hash."""
         if not phashes:
             return []
-        args = [phash.to_bytes(8, "big") for phash in phashes]
-        found = self._scripts.call("describe", [], args)[1:]
-        return [_cluster(phash, row) if row else None for phash, row in zip(phashes, found, strict=True)]
+        args: list[Value] = [latest, *(phash.to_bytes(8, "big") for phash in phashes)]
+        return [_cluster(row) if row else None for row in self._scripts.call("describe", [], args)[1:]]
 
     def page(
-        self, order: Order, *, only: Filter, after: Position | None, limit: int
+        self, order: Order, *, only: Filter, after: Position | None, limit: int, latest: int = 1
     ) -> tuple[list[Cluster], Position | None]:
         """Give a page of the clusters of two images or more, and where the next one begins; None at the end.
 
@@ -89,11 +99,28 @@ class Listing:
                 only.last_to,
                 only.source,
                 SOURCE_DEPTH,
+                latest,
             ],
         )
         _, score, phash, *rows = reply
-        clusters = [_cluster(int(row[0], 16), row[1:]) for row in rows]
-        return clusters, Position(int(score), int(phash, 16)) if phash else None
+        return [_cluster(row) for row in rows], Position(int(score), int(phash, 16)) if phash else None
+
+    def largest(self, *, min_images: int, limit: int | None, latest: int) -> Iterator[Cluster]:
+        """Give the clusters of `min_images` images or more, 2 at least, by size, a page of them a round trip."""
+        after: Position | None = None
+        left = MAX_NUMBER if limit is None else limit
+        while left:
+            clusters, after = self.page(
+                "size",
+                only=Filter(min_images=min_images),
+                after=after,
+                limit=min(left, _PAGE_CLUSTERS),
+                latest=latest,
+            )
+            yield from clusters
+            left -= len(clusters)
+            if after is None:
+                return
 
     def images(self, phash: int, *, below: int | None, limit: int) -> list[Record]:
         """Give images of one cluster, the latest first, from image number `below` on, which is left out.
@@ -105,9 +132,15 @@ class Listing:
         reply = self._scripts.call("walk", [], args)
         if reply[0] == b"UNKNOWN":
             raise UnknownImageError(f"image number {below} is not in cluster {phash:016x}")
-        return [
-            unpack_record(number, stored) for number, stored in zip(reply[1::2], reply[2::2], strict=True)
-        ]
+        return _records(reply[1:])
+
+    def all_images(self, cluster: Cluster) -> Iterator[Record]:
+        """Give all images of a cluster as it was when it was read, latest first, in constant memory."""
+        page: Sequence[Record] = cluster.latest
+        yield from page
+        while page[-1].rank:
+            page = self.images(cluster.phash, below=page[-1].number, limit=_PAGE_IMAGES)
+            yield from page
 
     def image(self, image_id: str) -> Record | None:
         """Look an image up by its id; None where it was never recorded."""
@@ -115,11 +148,12 @@ class Listing:
         found = self._scripts.call("known", [], [bucket, image_id])[1]
         return unpack_record(found[0], found[1]) if found else None
 
-    def number_at(self, milliseconds: int) -> int:
-        """Give the number of the first image seen at that time or later; the next number where there is none."""
-        return int(self._scripts.call("bisect", [self._keys.counters], [max(0, milliseconds)])[1])
+
+def _cluster(row: Sequence[Any]) -> Cluster:
+    images, first, first_stored, *latest = row
+    records = _records(latest)
+    return Cluster(records[0].image.phash, images, unpack_record(first, first_stored), tuple(records))
 
 
-def _cluster(phash: int, row: Sequence[Any]) -> Cluster:
-    images, first, first_stored, last, last_stored = row
-    return Cluster(phash, images, unpack_record(first, first_stored), unpack_record(last, last_stored))
+def _records(row: Sequence[Any]) -> list[Record]:
+    return [unpack_record(number, stored) for number, stored in zip(row[::2], row[1::2], strict=True)]

@@ -1,6 +1,7 @@
 """Searches for people: a hash in; its cluster and its look-alikes as they are now out."""
 
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,8 @@ import numpy as np
 from worker.clusters import is_searchable
 from worker.reading.listing import Cluster, Listing
 from worker.replica import Replica
+
+_PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +25,16 @@ class LookAlike:
 class Found:
     """The answer to a search: `exact` is the cluster with the very hash, `match_count` counts all look-alikes.
 
+    `matches` are the nearest of them, `further` gives the others, read as they are asked for.
     A hash with too little texture is not searched for: then there are no matches and `is_searchable` is False.
     """
 
     phash: int
     is_searchable: bool
+    max_distance: int
     exact: Cluster | None
     matches: list[LookAlike]
+    further: Iterator[LookAlike]
     match_count: int
     histogram: dict[int, int]
 
@@ -71,12 +77,29 @@ class Lookup:
         return Found(
             phash=phash,
             is_searchable=is_searchable(phash),
+            max_distance=max_distance,
             exact=exact,
-            matches=[
-                LookAlike(distance, cluster)
-                for distance, cluster in zip(distances, others, strict=False)
-                if cluster is not None
-            ],
+            matches=_pairs(distances, others),
+            further=self._further(near[limit:], distances[limit:]),
             match_count=len(near),
             histogram=dict(enumerate(counted.tolist())),
         )
+
+    def _further(self, near: Sequence[int], distances: Sequence[int]) -> Iterator[LookAlike]:
+        for at in range(0, len(near), _PAGE):
+            page = slice(at, at + _PAGE)
+            yield from _pairs(distances[page], self._listing.describe(near[page]))
+
+
+def find_nothing(phash: int, *, max_distance: int) -> Found:
+    """Give what an archive that is not there yet has of a hash."""
+    return Found(phash, is_searchable(phash), max_distance, None, [], iter(()), 0, {})
+
+
+def _pairs(distances: Sequence[int], clusters: Sequence[Cluster | None]) -> list[LookAlike]:
+    """Pair what a failover left."""
+    return [
+        LookAlike(distance, cluster)
+        for distance, cluster in zip(distances, clusters, strict=False)
+        if cluster is not None
+    ]

@@ -1,7 +1,7 @@
 """Builds the application: pages, API, their guard, and the one place where errors become answers."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.resources import files
@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 from starlette.staticfiles import StaticFiles
 
 from producer import ImageMessage
@@ -145,10 +145,21 @@ def _handle_errors(app: FastAPI) -> None:
 def _methods(request: Request) -> set[str]:
     """Give the methods that the routes of this path take."""
     methods: set[str] = set()
-    for route in request.app.routes:
+    for route in _routes(request.app.routes):
         if route.matches(request.scope)[0] != Match.NONE:
             methods |= getattr(route, "methods", None) or set()
-    return methods
+    # The files below /static are a mount, which names none.
+    return methods or {"GET", "HEAD"}
+
+
+def _routes(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    """Give all routes, those of included routers too; these hold their prefix themselves."""
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        if included is None:
+            yield route
+        else:
+            yield from _routes(included.routes)
 
 
 def _describe(app: FastAPI) -> None:

@@ -1,23 +1,16 @@
 """Which clusters somebody wants to see, and the page of them: what pages, API and downloads have in common."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from typing import cast
 
-from worker.reading.listing import LOOK_AT, MAX_NUMBER, SOURCE_DEPTH, Cluster, Filter, Listing, Order
+from worker.reading.listing import MAX_NUMBER, SOURCE_DEPTH, Cluster, Filter, Order
 from worker.reading.moments import parse_since, parse_until
-from worker.reading.periods import Period
 from worker.web.cursors import read_cursor, write_cursor
 from worker.web.problems import ProblemError
 from worker.web.service import OpenArchive
 
 SORTS = ("size", "last", "first", "growth")
-WEEK_MS = 7 * 86_400_000
-
-MAX_GROWTH_IMAGES = 5_000_000
-"""Images of a window whose clusters are counted: 5 s, and 120 MB of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +39,21 @@ def choose_page(archive: OpenArchive, choice: Choice, *, cursor: str | None, lim
     Raises:
         ProblemError: A moment or the cursor cannot be read, or the window of a growth is too large.
     """
-    listing = archive.listing
-    first, end = _number(listing, choice.since, parse_since), _number(listing, choice.until, parse_until)
+    since_ms, until_ms = _read_moment(choice.since, parse_since), _read_moment(choice.until, parse_until)
     if choice.sort == "growth":
         if cursor:
             raise ProblemError(400, "bad-cursor", "a listing by growth has one page")
-        return _grown(archive, choice, first=first, end=end, limit=limit)
+        return _grown(archive, choice, archive.growth.gains(since_ms, until_ms), limit=limit)
+    order = cast("Order", choice.sort)
     only = Filter(
         min_images=choice.min_size,
-        last_from=first or 0,
-        last_to=MAX_NUMBER if end is None else end - 1,
+        last_from=0 if since_ms is None else archive.periods.number_at(since_ms),
+        last_to=MAX_NUMBER if until_ms is None else archive.periods.number_at(until_ms) - 1,
         source=choice.source,
     )
-    order = cast("Order", choice.sort)
-    clusters, position = listing.page(order, only=only, after=read_cursor(cursor, order=order), limit=limit)
+    clusters, position = archive.listing.page(
+        order, only=only, after=read_cursor(cursor, order=order), limit=limit
+    )
     return ChosenPage(clusters, {}, write_cursor(order, position))
 
 
@@ -68,50 +62,28 @@ def check_choice(archive: OpenArchive, choice: Choice) -> None:
     choose_page(archive, choice, cursor=None, limit=1)
 
 
-def _number(listing: Listing, text: str | None, parse: Callable[[str], int]) -> int | None:
-    """Turn a moment into the number of the first image seen at it or later."""
+def _read_moment(text: str | None, parse: Callable[[str], int]) -> int | None:
     if not text:
         return None
     try:
-        return listing.number_at(max(0, min(parse(text), 2**48 - 1)))
+        return parse(text)
     except ValueError as error:
         raise ProblemError(422, "bad-moment", str(error)) from None
 
 
-def check_growth(period: Period) -> None:
-    """Raise ProblemError where a window holds more images than are counted."""
-    images = period.end - period.first
-    if images > MAX_GROWTH_IMAGES:
-        told = f"the window holds {images:,} images: growth is counted over {MAX_GROWTH_IMAGES:,} at most"
-        raise ProblemError(422, "window-too-large", f"{told}; take a shorter one")
-
-
-def _grown(
-    archive: OpenArchive, choice: Choice, *, first: int | None, end: int | None, limit: int
-) -> ChosenPage:
-    """Give the clusters with most images of the window, in one page: what gained most is what is looked for.
-
-    Of the window's clusters 5,000 at most are looked at while a filter drops them.
-    """
-    now = archive.periods.between(None, None).end
-    end = now if end is None else end
-    if first is None:
-        # Seven days up to the end of the window.
-        until_ms = archive.periods.seen_at_ms(end) if end < now else int(time.time() * 1000)
-        first = archive.listing.number_at(until_ms - WEEK_MS)
-    period = Period(first, max(first, end))
-    check_growth(period)
+def _grown(archive: OpenArchive, choice: Choice, gains: list[tuple[int, int]], *, limit: int) -> ChosenPage:
+    """Give the clusters with most images of the window, in one page: what gained most is what is looked for."""
     depth = SOURCE_DEPTH if choice.source else 1
-    found = archive.periods.largest(period, min_size=1, limit=LOOK_AT, urls=depth)
-    gained: dict[int, int] = {}
     kept: list[Cluster] = []
-    while len(kept) < limit and (some := list(islice(found, limit))):
-        passed = [
+    for at in range(0, len(gains), limit):
+        phashes = [phash for phash, _ in gains[at : at + limit]]
+        kept += [
             cluster
-            for cluster in some
-            if not choice.source or choice.source in {record.image.source for record in cluster.latest}
+            for cluster in archive.listing.describe(phashes, latest=depth)
+            if cluster is not None
+            and cluster.images >= choice.min_size
+            and (not choice.source or choice.source in {record.image.source for record in cluster.latest})
         ]
-        gained |= {cluster.phash: cluster.images for cluster in passed}
-        described = archive.listing.describe([cluster.phash for cluster in passed])
-        kept += [cluster for cluster in described if cluster and cluster.images >= choice.min_size]
-    return ChosenPage(kept[:limit], gained, None)
+        if len(kept) >= limit:
+            break
+    return ChosenPage(kept[:limit], dict(gains), None)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from worker.reading.listing import Cluster
-from worker.records import iso_time
+from worker.reading.telling import tell_size
 from worker.web.choosing import Choice, choose_page
 from worker.web.service import OpenArchive
 
@@ -28,15 +28,7 @@ def csv_rows(archive: OpenArchive, choice: Choice) -> Iterator[str]:
             urls = " ".join(urls_of(archive, cluster))
             # A spreadsheet would run what begins like a formula.
             safe = f"'{urls}" if urls.startswith(_FORMULA) else urls
-            writer.writerow(
-                [
-                    f"{cluster.phash:016x}",
-                    cluster.images,
-                    iso_time(cluster.first.seen_at_ms),
-                    iso_time(cluster.last.seen_at_ms),
-                    safe,
-                ]
-            )
+            writer.writerow([*tell_size(cluster).values(), safe])
         yield target.getvalue()
 
 
@@ -45,13 +37,7 @@ def json_lines(archive: OpenArchive, choice: Choice) -> Iterator[str]:
     for clusters in _pages(archive, choice):
         yield "".join(
             json.dumps(
-                {
-                    "phash": f"{cluster.phash:016x}",
-                    "images": cluster.images,
-                    "first_seen_at": iso_time(cluster.first.seen_at_ms),
-                    "last_seen_at": iso_time(cluster.last.seen_at_ms),
-                    "urls": urls_of(archive, cluster),
-                },
+                {**tell_size(cluster), "urls": urls_of(archive, cluster)},
                 ensure_ascii=False,
                 separators=(",", ":"),
             )

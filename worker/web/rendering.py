@@ -12,9 +12,9 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from producer.urls import redact_url
+from worker.reading.telling import thumbnail_path
 from worker.web.glance import look_back
 from worker.web.problems import ProblemError
-from worker.web.shapes import thumbnail_path
 
 BLUR_COOKIE = "blur"
 _EXACT = 0

@@ -14,13 +14,14 @@ from worker.child import fetch_limits
 from worker.fetch import Fetcher
 from worker.keyspace import Keyspace
 from worker.reading.guarded_hashing import GuardedHashing
-from worker.reading.listing import Listing
+from worker.reading.listing import LOOK_AT, Listing
 from worker.reading.lookup import Lookup
 from worker.reading.periods import Periods
 from worker.replica import Replica
 from worker.scripts import Scripts
 from worker.settings import Settings
 from worker.thumbnail_stores import open_thumbnails
+from worker.web.growth import Growth
 
 DECODERS = 2
 """Processes that decode for searches: each may take `LOOKALIKE_CHILD_MEMORY`."""
@@ -39,6 +40,7 @@ class OpenArchive:
     lookup: Lookup
     replica: Replica
     periods: Periods
+    growth: Growth
 
 
 class Service:
@@ -78,8 +80,9 @@ class Service:
                 # A client of its own: the replica must know which connection it reads from.
                 replica = Replica(self._replica_client, self.keys, cache_dir=self.settings.cache_dir)
                 lookup = Lookup(replica, listing)
-                periods = Periods(self.client, keys=self.keys, uuid=uuid)
-                self._archive = OpenArchive(uuid, scripts, listing, lookup, replica, periods)
+                periods = Periods(self.client, scripts, keys=self.keys)
+                growth = Growth(periods, most=LOOK_AT)
+                self._archive = OpenArchive(uuid, scripts, listing, lookup, replica, periods, growth)
             return self._archive
 
     def wake(self) -> None:

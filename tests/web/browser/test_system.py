@@ -38,7 +38,7 @@ def test_the_charts_show_how_long_new_images_took(page, site, wait):
         return page.request.get("/system/series").json()
 
     wait(lambda: series()["time"], what="the first samples")
-    site.producer.send(f"{site.images.base_url}rocket.jpg?latency", id="latency/1")
+    site.producer.send(f"{site.images.base_url}land_snow5.jpg?latency", id="latency/1")
 
     wait(lambda: any(p95_s is not None for p95_s in series()["p95_s"]), what="a time of the live image")
     found = series()

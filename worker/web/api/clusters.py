@@ -7,6 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from worker.reading.listing import UnknownImageError
+from worker.reading.telling import tell_cluster, tell_image
 from worker.web.answers import ServiceOf, answer, problems
 from worker.web.beside import run_beside
 from worker.web.choosing import Choice, check_choice, choose_page
@@ -14,7 +15,7 @@ from worker.web.cursors import read_number
 from worker.web.downloads import csv_rows, json_lines
 from worker.web.parquet import MEDIA_TYPE, has_parquet, parquet_pieces
 from worker.web.problems import ProblemError
-from worker.web.shapes import PHASH, ClusterImages, ClusterPage, Image, cluster_shape, image_shape
+from worker.web.shapes import PHASH, ClusterImages, ClusterPage, Image
 
 router = APIRouter(prefix="/v1", tags=["clusters"])
 
@@ -60,8 +61,10 @@ async def list_clusters(  # noqa: PLR0913, PLR0917 - the parameters of the opera
 
     def read() -> Response:
         page = choose_page(service.archive(), choice, cursor=cursor, limit=limit)
-        shapes = [cluster_shape(cluster, gained=page.gained.get(cluster.phash)) for cluster in page.clusters]
-        return answer(request, {"clusters": shapes, "next": page.next})
+        told = [
+            {**tell_cluster(cluster), "gained": page.gained.get(cluster.phash)} for cluster in page.clusters
+        ]
+        return answer(request, {"clusters": told, "next": page.next})
 
     if sort == "growth":
         return await run_beside(request.app.state.beside.growth, read)
@@ -126,7 +129,7 @@ def show_cluster(
     more = str(images[-1].number) if images and images[-1].rank else None
     return answer(
         request,
-        {"cluster": cluster_shape(cluster), "images": [image_shape(image) for image in images], "next": more},
+        {"cluster": tell_cluster(cluster), "images": [tell_image(image) for image in images], "next": more},
     )
 
 
@@ -140,7 +143,7 @@ def show_image(
     record = service.archive().listing.image(image_id)
     if record is None:
         raise ProblemError(404, "no-image", "no image was recorded under this id")
-    return answer(request, image_shape(record))
+    return answer(request, tell_image(record))
 
 
 def _download(rows: Any, *, name: str, media_type: str) -> StreamingResponse:  # noqa: ANN401 - text or bytes, in pieces

@@ -7,13 +7,14 @@ from fastapi import Query as Param
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from worker.reading.telling import tell_match, tell_search
 from worker.web.answers import ServiceOf, answer, problems
 from worker.web.beside import run_beside
 from worker.web.guard import is_from_elsewhere
 from worker.web.problems import ProblemError
 from worker.web.searching import query_of_file, query_of_url
 from worker.web.service import Service
-from worker.web.shapes import PHASH, SearchAnswer, found_shape
+from worker.web.shapes import PHASH, SearchAnswer
 
 MAX_MATCHES = 100
 
@@ -72,4 +73,4 @@ def _answer(
 ) -> Response:
     bits = service.settings.max_distance if max_distance is None else max_distance
     found = service.archive().lookup.find(phash, max_distance=bits, limit=limit)
-    return answer(request, found_shape(found, max_distance=bits))
+    return answer(request, {**tell_search(found), "matches": [tell_match(match) for match in found.matches]})

@@ -97,15 +97,62 @@ def test_what_grows_between_two_pages_hides_nothing_that_stood_still(filled, fil
     assert len(first) + len(rest) == len(records)
 
 
-def test_a_number_is_found_by_its_time(filled):
-    listing, records = filled
-    everything = sorted(
-        (record for row in records.values() for record in row), key=lambda record: record.number
-    )
+def _plain(records):
+    """Give phash, size, number of the first and numbers of all, latest first, of each cluster, by size."""
+    rows = [
+        (phash, len(row), row[0].number, [record.number for record in reversed(row)])
+        for phash, row in records.items()
+    ]
+    return sorted(rows, key=lambda row: (row[1], row[0]), reverse=True)
 
-    for record in everything[::40]:
-        number = listing.number_at(record.seen_at_ms)
-        assert number <= record.number
-        assert listing.number_at(record.seen_at_ms + 1) > record.number
-    assert listing.number_at(0) == 0
-    assert listing.number_at(2**48 - 1) == 220
+
+@pytest.mark.parametrize("latest", [1, 3, 20])
+@pytest.mark.parametrize("limit", [None, 1, 43])
+def test_the_largest_clusters_are_those_of_a_plain_loop(filled, limit, latest):
+    listing, records = filled
+
+    told = [
+        (
+            cluster.phash,
+            cluster.images,
+            cluster.first.number,
+            [record.number for record in cluster.latest],
+        )
+        for cluster in listing.largest(min_images=2, limit=limit, latest=latest)
+    ]
+
+    assert told == [(*row[:3], row[3][:latest]) for row in _plain(records)[:limit]]
+    assert len(told) > 20 or limit == 1
+
+
+def test_what_grows_while_the_largest_are_read_neither_repeats_nor_hides_one(filled, filer, monkeypatch):
+    monkeypatch.setattr("worker.reading.listing._PAGE_CLUSTERS", 20)
+    listing, records = filled
+    told = listing.largest(min_images=2, limit=None, latest=1)
+
+    first = [next(told).phash for _ in range(20)]
+    for at, phash in enumerate(first[-3:]):
+        filer.file(phash, name=f"https://example.org/more/{at}")
+    rest = [cluster.phash for cluster in told]
+
+    assert sorted(first + rest) == sorted(records)
+
+
+@pytest.mark.parametrize("latest", [1, 20])
+def test_a_cluster_gives_all_its_images_as_it_was_when_it_was_read(filled, filer, monkeypatch, latest):
+    monkeypatch.setattr("worker.reading.listing._PAGE_IMAGES", 3)
+    listing, records = filled
+    phash, size, _, numbers = _plain(records)[0]
+
+    [cluster] = listing.describe([phash], latest=latest)
+    filer.file(phash, name="https://example.org/later")
+
+    assert [record.number for record in listing.all_images(cluster)] == numbers
+    assert (cluster.images, cluster.last.number) == (size, numbers[0])
+
+
+def test_a_hash_that_no_image_has_gives_no_cluster(filled):
+    listing, records = filled
+    known = next(iter(records))
+
+    assert [cluster and cluster.phash for cluster in listing.describe([5, known])] == [None, known]

@@ -1,4 +1,4 @@
-"""Clusters as people look at them, compared with a plain loop over what was filed."""
+"""Clusters of a stretch of time, compared with a plain loop over what was filed."""
 
 import random
 from collections import defaultdict
@@ -12,7 +12,6 @@ from tests.conftest import ARCHIVE
 from worker.clusters import Clusters
 from worker.entries import image_facts, read_message
 from worker.ownership import Ownership
-from worker.reading.gallery import Gallery
 from worker.reading.periods import Period, Periods
 
 FEW = [0x81D07FFFE0611A85, 0x87D03E7EE0259E85, 0x00000000FFFFFFFF, 0]
@@ -41,13 +40,8 @@ def file_images(server, client, keys, scripts):
 
 
 @pytest.fixture
-def gallery(client, keys, uuid):
-    return Gallery(client, keys=keys, uuid=uuid)
-
-
-@pytest.fixture
-def periods(client, keys, uuid):
-    return Periods(client, keys=keys, uuid=uuid)
+def periods(client, keys, scripts):
+    return Periods(client, scripts, keys=keys)
 
 
 def _random_phashes(count):
@@ -83,39 +77,6 @@ def _cut(rows, urls):
     return [(phash, size, first, latest[:urls]) for phash, size, first, latest in rows]
 
 
-@pytest.mark.parametrize("urls", [1, 20])
-def test_the_largest_clusters_are_those_of_a_plain_loop(file_images, gallery, urls):
-    records = file_images(_random_phashes(700))
-
-    told = _told(gallery.largest(min_size=2, limit=None, urls=urls))
-
-    assert told == _cut(_plain(records, min_size=2), urls)
-
-
-def test_a_list_of_many_pages_names_each_cluster_once(file_images, gallery):
-    records = file_images([phash for phash in range(45) for _ in range(2)])
-
-    told = _told(gallery.largest(min_size=2, limit=43))
-
-    assert told == _plain(records, min_size=2)[:43]
-
-
-@pytest.mark.parametrize("phash", FEW)
-def test_a_cluster_gives_all_its_images_latest_first(file_images, gallery, monkeypatch, phash):
-    monkeypatch.setattr("worker.reading.gallery._PAGE_IMAGES", 50)
-    records = file_images(_random_phashes(700))
-    expected = [record for record in reversed(records) if record.image.phash == phash]
-
-    cluster = gallery.cluster(phash)
-
-    assert list(gallery.images_of(cluster)) == expected
-    assert cluster.images == len(expected)
-
-
-def test_a_hash_that_no_image_has_gives_no_cluster(gallery):
-    assert gallery.cluster(5) is None
-
-
 @pytest.mark.parametrize(("first", "end"), [(0, 700), (0, 1), (127, 129), (128, 256), (130, 640), (300, 300)])
 @pytest.mark.parametrize("min_size", [1, 2, 30])
 def test_a_period_lists_what_an_archive_of_its_images_alone_would_list(
@@ -123,9 +84,23 @@ def test_a_period_lists_what_an_archive_of_its_images_alone_would_list(
 ):
     records = file_images(_random_phashes(700))
 
-    told = _told(periods.largest(Period(first, end), min_size=min_size, limit=None))
+    told = _told(periods.largest(Period(first, end), min_images=min_size, limit=None, latest=20))
 
     assert told == _cut(_plain(records[first:end], min_size=min_size), 20)
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 1000])
+@pytest.mark.parametrize("limit", [1, 3, 1000])
+def test_the_most_frequent_hashes_of_a_period_are_those_of_a_plain_loop(
+    file_images, periods, monkeypatch, at_once, limit
+):
+    monkeypatch.setattr("worker.reading.periods._COUNTED_AT_ONCE", at_once)
+    records = file_images(_random_phashes(700))
+
+    told = periods.most_frequent(Period(130, 640), limit=limit)
+
+    plain = _plain(records[130:640], min_size=1)
+    assert told == [(phash, size) for phash, size, _, _ in plain][:limit]
 
 
 def test_dates_become_the_numbers_between_which_the_images_were_seen(file_images, periods):
@@ -135,9 +110,12 @@ def test_dates_become_the_numbers_between_which_the_images_were_seen(file_images
     for moment in {int(times[0]) - 1, *times.tolist(), int(times[-1]) + 1}:
         assert periods.between(moment, None) == (int((times < moment).sum()), len(times))
         assert periods.between(None, moment) == (0, int((times < moment).sum()))
+        assert periods.number_at(moment) == int((times < moment).sum())
     assert periods.between(int(times[-1]), int(times[0])).first >= 0
+    assert (periods.number_at(-1), periods.number_at(2**60)) == (0, 100)
 
 
 def test_a_period_of_an_empty_archive_is_empty(periods):
     assert periods.between(None, 5) == (0, 0)
-    assert list(periods.largest(Period(0, 0), min_size=1, limit=None)) == []
+    assert list(periods.largest(Period(0, 0), min_images=1, limit=None, latest=20)) == []
+    assert periods.most_frequent(Period(0, 0), limit=5) == []
