@@ -91,8 +91,8 @@ class DecoderProcess:
             WorkerDiedError: The process died of it, or was killed.
             PermanentError: As `hash_image` raises it.
         """
-        self.wait_ready()
         try:
+            self.wait_ready()
             facts = self._ask(body, timeout_s=self._timeout_s + GRACE_S)
         except BaseException:
             # What it still answers would pass for the answer to the next body.
@@ -205,15 +205,14 @@ def main() -> None:
         die_with_parent(signal.SIGKILL)
     # The key that ends a service in a terminal reaches us too: we end with our stdin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # What a decoder prints must not become a part of an answer.
-    with os.fdopen(os.dup(1), "wb") as answers:
+    # Whoever started us may end at any moment. What a decoder prints must not become a part of an answer.
+    with suppress(BrokenPipeError), os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)
         warm_up()
         limit_memory(given.memory_bytes)
         answers.write(b".")
         answers.flush()
-        with suppress(BrokenPipeError):
-            answer_bodies(sys.stdin.buffer, answers, max_pixels=given.max_pixels, timeout_s=given.timeout_s)
+        answer_bodies(sys.stdin.buffer, answers, max_pixels=given.max_pixels, timeout_s=given.timeout_s)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class DeadChild:
-    """A child that died, whether its parent is alive, and what was being decoded, itself or in a process of its own."""
+    """A child that died, whether its parent is alive, and what was being decoded: first by itself, then in a trial."""
 
     consumer: str
     parent_lives: bool

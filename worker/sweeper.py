@@ -106,8 +106,11 @@ class Sweeper:
         self._parent.beat()
 
     def bury(self, child: DeadChild) -> None:
-        """Charge the entries that a dead child was decoding, and those alone; free its others at once."""
-        for decoding in child.decoding:
+        """Charge the entry that a dead child was decoding, and that alone; free its others at once.
+
+        What was tried beside it is charged where the child decoded nothing, and where all died together.
+        """
+        for decoding in child.decoding[: 1 if child.parent_lives else None]:
             self._charge(child, decoding)
         streams = [self._keys.stream(lane) for lane in LANES]
         freed = self._scripts.call("bury", streams, [child.consumer, int(self._lease_s * 1000)])[1]

@@ -54,17 +54,15 @@ class Trials:
         """Try to hash `body` in a process of its own when those before it have been tried; never waits.
 
         Raises:
-            SuspectNotTriedError: Too many wait already.
+            SuspectNotTriedError: Too many wait already, or no thread can be started.
         """
         if self._in_hand >= AT_ONCE:
             raise SuspectNotTriedError(
                 "other suspects are being tried", retry_after_s=self._timeout_s, costs_attempt=False
             )
+        self._start_thread()
         self._in_hand += 1
         self._waiting.put(Trial(entry, body, self._is_over))
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="trials", daemon=True)
-            self._thread.start()
 
     def ended(self) -> list[tuple[Entry, HashedImage | ImageError]]:
         """Take those that have been tried, each with its hash or why it has none."""
@@ -93,15 +91,34 @@ class Trials:
         if self._thread is not None:
             self._thread.join(timeout=1)
 
+    def _start_thread(self) -> None:
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="trials", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                # Too many threads, or no memory for another stack.
+                raise SuspectNotTriedError(f"a thread for trials: {error}") from error
+            self._thread = thread
+
     def _run(self) -> None:
         while (trial := self._waiting.get()) is not None:
-            if not trial.is_over.is_set():
-                self._ended.put((trial, self._try(trial)))
+            if trial.is_over.is_set():
+                continue
+            outcome: HashedImage | ImageError
+            try:
+                outcome = self._try(trial)
+            except ImageError as error:
+                outcome = error
+            except Exception as error:
+                # A thread that ended here would keep every suspect for ever.
+                logger.exception("entry %s could not be tried", trial.entry.id)
+                outcome = SuspectNotTriedError(f"{type(error).__name__} in a trial")
+            self._ended.put((trial, outcome))
 
-    def _try(self, trial: Trial) -> HashedImage | ImageError:
-        process = None
+    def _try(self, trial: Trial) -> HashedImage:
+        process = self._start()
         try:
-            process = self._start()
             with self._lock:
                 self._running = process
                 if trial.is_over.is_set():
@@ -109,14 +126,7 @@ class Trials:
             process.wait_ready()
             with self._note.trying(trial.entry):
                 return process.hash(trial.body).hashed
-        except ImageError as error:
-            return error
-        except Exception as error:
-            # A thread that ended here would keep every suspect for ever.
-            logger.exception("entry %s could not be tried", trial.entry.id)
-            return SuspectNotTriedError(f"{type(error).__name__} in a trial")
         finally:
             with self._lock:
                 self._running = None
-            if process is not None:
-                process.end()
+            process.end()

@@ -2,6 +2,9 @@
 
 import os
 import resource
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,3 +65,18 @@ def test_one_that_ends_before_it_is_ready_has_tried_nothing(process):
 def test_one_that_cannot_be_started_has_tried_nothing():
     with pytest.raises(SuspectNotTriedError, match="Too many open files"):
         DecoderProcess(**LIMITS)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_one_whose_starter_is_killed_before_it_is_ready_ends_in_silence(tied):
+    code = (
+        "import os\n"
+        "from worker.decoder_process import DecoderProcess\n"
+        f"DecoderProcess(**{LIMITS}, tied={tied})\n"
+        f"os.kill(os.getpid(), {signal.SIGKILL:d})"
+    )
+
+    # It ends when nobody holds its stderr any more, the process included.
+    ended = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, timeout=30, check=False)
+
+    assert (ended.returncode, ended.stderr) == (-signal.SIGKILL, b"")

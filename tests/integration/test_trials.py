@@ -1,5 +1,8 @@
 """Trials: suspects in processes of their own, one at a time, beside what else a child does."""
 
+import threading
+from contextlib import contextmanager
+
 import pytest
 
 from tests.soft_images import draw, encode
@@ -24,6 +27,21 @@ def trials(tmp_path):
     yield made
     made.close()
     note.close()
+
+
+@pytest.fixture
+def no_more_threads():
+    """A block in which this process can start no thread: each wants a stack of half the address space."""
+
+    @contextmanager
+    def refused():
+        before = threading.stack_size(2**46)
+        try:
+            yield
+        finally:
+            threading.stack_size(before)
+
+    return refused()
 
 
 def _all_ended(trials, count):
@@ -69,3 +87,27 @@ def test_what_was_abandoned_never_ends_and_its_place_is_free(trials):
     trials.submit(_entry(9), b"no image")
 
     assert [entry for entry, _ in _all_ended(trials, 1)] == [_entry(9)]
+
+
+def test_a_thread_that_cannot_be_started_keeps_no_suspect(trials, no_more_threads):
+    with no_more_threads, pytest.raises(SuspectNotTriedError, match="thread"):
+        trials.submit(_entry(1), b"no image")
+
+    trials.submit(_entry(2), b"no image")
+
+    assert [entry for entry, _ in _all_ended(trials, 1)] == [_entry(2)]
+
+
+def test_a_trial_that_goes_wrong_on_our_side_can_be_tried_again(trials, no_more_threads):
+    trials.submit(_entry(1), b"no image")
+    _all_ended(trials, 1)
+
+    with no_more_threads:
+        # Who asks a process has a thread that watches it.
+        trials.submit(_entry(2), b"no image")
+        [(_, error)] = _all_ended(trials, 1)
+    trials.submit(_entry(3), b"no image")
+    [(_, other)] = _all_ended(trials, 1)
+
+    assert isinstance(error, SuspectNotTriedError)
+    assert isinstance(other, NotAnImageError)

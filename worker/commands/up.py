@@ -131,8 +131,10 @@ def _watch(
                         note(f"the server is away ({type(error).__name__}); waiting for it")
                     is_away = True
         finally:
+            # A server that hangs would hold up the stop once more.
             with suppress(RedisError, OSError):
-                _tell_failures(failures, client, keys, is_last=True)
+                if not is_away:
+                    _tell_failures(failures, client, keys, is_last=True)
     note(f"the worker ended with status {process.returncode}")
 
 
