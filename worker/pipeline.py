@@ -104,7 +104,8 @@ class Pipeline:
         idle_since = last_sweep = monotonic()
         is_first = True
         try:
-            while not self._stopping() and self.images < self._settings.images_per_child:
+            # A child that has done its share finishes its trials: given back each time, they would never end.
+            while not self._stopping() and (self._has_share() or self._on_trial):
                 try:
                     if is_first:
                         self._wakes.forget()
@@ -136,6 +137,9 @@ class Pipeline:
         finally:
             self._leave()
 
+    def _has_share(self) -> bool:
+        return self.images < self._settings.images_per_child
+
     def _round(self) -> bool:
         """Let every image do its next step; tell whether more waits than was taken."""
         more = self._take()
@@ -151,7 +155,8 @@ class Pipeline:
 
     def _take(self) -> bool:
         """Take entries while the server has memory for what becomes of them; tell whether more wait."""
-        return not self._is_full and not self._taken and self._intake.take(self._taken)
+        may_take = self._has_share() and not self._is_full and not self._taken
+        return may_take and self._intake.take(self._taken)
 
     def _look_up(self) -> None:
         """Send each entry to where it belongs: known images to the search, unknown ones to the downloads."""

@@ -76,6 +76,32 @@ def test_an_image_that_ends_whoever_decodes_it_fails_after_two_deaths_and_the_ot
     assert len(set(before) & set(children(worker))) == 1
 
 
+def test_a_child_that_has_done_its_share_ends_its_trial_first(service, images, hooks, send):
+    names = [images.add(f"{at}.png", encode(draw(at))) for at in range(60)]
+    images.add("hangs.png", encode(draw(999), b"POISON:HANG"))
+    worker = service.start_worker(
+        concurrency=1,
+        LOOKALIKE_TEST_POISON="1",
+        LOOKALIKE_DECODE_TIMEOUT="4",
+        LOOKALIKE_IMAGES_PER_CHILD="10",
+        **hooks,
+    )
+    send([images.url("hangs.png")])
+    wait_until(lambda: trials(worker), timeout_s=20, what="a process that tries it")
+
+    send(names)
+    tried = set()
+    wait_until(
+        lambda: tried.update(trials(worker)) or failures(service.client, service.keys),
+        timeout_s=20,
+        what="its end",
+    )
+
+    assert failures(service.client, service.keys) == {"hangs.png": "worker_died"}
+    assert len(tried) == 1
+    assert service.wait_done(images=61)["images"] == 60
+
+
 def test_an_image_that_is_only_slow_has_all_its_time_in_a_process_of_its_own(service, images, hooks, send):
     images.add("slow.png", encode(draw(99), b"POISON:SLOW"))
     worker = service.start_worker(
