@@ -141,7 +141,7 @@ def test_the_old_primary_comes_back_as_a_replica_and_nobody_works_on_it(service,
         wait_until(lambda: _recorded(new, service) == 2, timeout_s=40, what="the second image")
 
     wait_until(lambda: _recorded(old, service) == 2, timeout_s=20, what="its replica has it")
-    assert new.xlen(service.keys.alerts) == 1
+    wait_until(lambda: new.xlen(service.keys.alerts) == 1, what="the alert of the second image")
 
 
 def test_no_image_may_name_a_server_that_only_the_sentinels_know(service, watched):
