@@ -9,6 +9,11 @@ BENCH_STAMP := $(VENV)/.installed-bench
 # own order: sorted by their number, the few that take longest would come last, and alone.
 PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 FLOOR ?= redis-server
+# Downloads, decoders, the page's looks and guards: no other server changes what these tests see.
+WITHOUT_SERVER := $(addprefix integration/test_,fetch*.py downloads.py tls.py limits.py guarded_hashing.py \
+	decoder_process.py trials.py) $(addprefix e2e/test_,completion.py early_interrupt.py systemd.py) \
+	$(addprefix web/,browser test_schema.py test_guard.py test_hostile_search.py test_openapi.py test_problems.py \
+	test_reference.py test_static.py test_thumbnails_s3.py)
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -47,11 +52,11 @@ test: $(DEV_STAMP) ## Run the whole suite; it starts what it needs itself
 	@$(PYTEST)
 
 .PHONY: test-floor
-test-floor: $(DEV_STAMP) ## Run the tests that need a server on an installed Redis: 7.0 is the oldest that will do
+test-floor: $(DEV_STAMP) ## Run the tests in which a server has a part on an installed Redis: 7.0 is the oldest that will do
 	@command -v $(FLOOR) || { echo "test-floor: install redis-server, or say FLOOR=/path/to/redis-server" >&2; exit 1; }
 	@$(FLOOR) --version
 	@LOOKALIKE_SERVER_BINARY=$(FLOOR) $(PYTEST) tests/contract tests/integration tests/faults tests/e2e tests/web \
-		--ignore tests/web/browser --ignore tests/web/test_schema.py
+		$(addprefix --ignore-glob=tests/,$(WITHOUT_SERVER))
 
 .PHONY: bench
 bench: $(BENCH_STAMP) ## Run the short forms of the benchmarks: a few minutes
