@@ -23,21 +23,21 @@ help: ## List the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is %s" % sys.version.split()[0])'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is %s" % sys.version.split()[0])'
+	@$(PYTHON) -m venv $(VENV)
 
 $(RUN_STAMP): requirements/run.lock pyproject.toml | $(BIN)/python
 	@echo "installing into $(VENV): a minute or less, once"
-	$(PIP) install --require-hashes --requirement requirements/run.lock
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) install --require-hashes --requirement requirements/run.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(DEV_STAMP): requirements/dev.lock $(RUN_STAMP)
-	$(PIP) install --require-hashes --requirement requirements/dev.lock
+	@$(PIP) install --require-hashes --requirement requirements/dev.lock
 	@touch $@
 
 $(BENCH_STAMP): requirements/bench.lock $(DEV_STAMP)
-	$(PIP) install --require-hashes --requirement requirements/bench.lock
+	@$(PIP) install --require-hashes --requirement requirements/bench.lock
 	@touch $@
 
 .PHONY: install

@@ -218,10 +218,6 @@ def _open_parent(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's w
         raise SystemExit(
             _refuse(ConfigurationError("only the pool `prefork` decodes within limits: leave out -P"))
         )
-    if os.geteuid() == 0:
-        sys.stderr.write(
-            "lookalike: root decodes what strangers sent here: give this worker a user of its own\n"
-        )
     # Workers have nothing to tell each other; as options these work for `celery -A worker.app worker` too.
     sender.options.update(without_gossip=True, without_mingle=True, without_heartbeat=True)
     _process.parent = Parent(app.settings)

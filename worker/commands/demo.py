@@ -3,10 +3,10 @@
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import redis
@@ -33,6 +33,9 @@ from worker.interrupts import Interrupts
 from worker.keyspace import Keyspace
 from worker.processes import start_page, start_worker, stop_process
 from worker.reading.statistics import read_stats, read_status
+
+if TYPE_CHECKING:
+    import subprocess
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".bmp", ".heic"}
 PROGRESS_TIMEOUT_S = 60.0
@@ -86,6 +89,7 @@ def demo(folder: Path | None, *, keep_running: bool, as_json: bool) -> None:
         }
         worker = start_worker(environment, concurrency=2, log=home / "worker.log")
         stack.callback(stop_process, worker)
+        page = _start_page(environment, stack) if keep_running else None
         client = stack.enter_context(connect(server.url))
         keys = Keyspace(ARCHIVE)
         interrupts.check()
@@ -112,14 +116,23 @@ def demo(folder: Path | None, *, keep_running: bool, as_json: bool) -> None:
                     raise ServiceError(f"the worker does not go on; the end of its log:\n{tail}")
         stats["seconds"] = round(time.monotonic() - started, 1)
         click.echo(_summary(stats), err=as_json)
-        if keep_running:
-            page = start_page(environment)
-            if page is None:
-                raise ServiceError("the page needs lookalike[web]: install it")
-            stack.callback(stop_process, page)
-            note("the page is up until Ctrl-C")
-            interrupts.wait(lambda: page.poll() is not None)
-            raise ServiceError(f"the page ended with status {page.returncode}")
+        if page is not None:
+            _keep_running(page, interrupts)
+
+
+def _start_page(environment: Mapping[str, str], stack: ExitStack) -> "subprocess.Popen[bytes]":
+    page = start_page(environment)
+    if page is None:
+        raise ServiceError("the page needs lookalike[web]: install it")
+    stack.callback(stop_process, page)
+    return page
+
+
+def _keep_running(page: "subprocess.Popen[bytes]", interrupts: Interrupts) -> None:
+    if page.poll() is None:
+        note("the page stays until Ctrl-C; it alone reaches this archive")
+    interrupts.wait(lambda: page.poll() is not None)
+    raise ServiceError(f"the page ended with status {page.returncode}")
 
 
 def _originals_first(path: Path) -> tuple[bool, str]:

@@ -7,10 +7,11 @@ import click
 
 from producer.wording import count
 from worker.archive import find_archive
-from worker.commands.output import exit_statuses, json_option, note, print_json, print_row
+from worker.commands.output import exit_statuses, json_option, moment, note, print_json, print_row
 from worker.commands.session import find_uuid, open_session
 from worker.errors import REASONS
 from worker.reading.failures import Failure, read_failures, try_again
+from worker.records import iso_time
 from worker.scripts import Scripts
 
 _ENTRY_ID = re.compile("[0-9]{1,19}-[0-9]{1,19}")
@@ -109,5 +110,7 @@ def retry(context: click.Context, *, entries: tuple[str, ...], reason: str | Non
 
 def _describe(failure: Failure) -> str:
     """Tell a failure for people, with its URL once: most details begin with it."""
-    told = f"{failure.entry_id}  {failure.reason}, {count(failure.attempts, 'attempt')}: {failure.detail}"
+    failed_at = moment(iso_time(int(failure.entry_id.partition("-")[0])) or "")
+    attempts = count(failure.attempts, "attempt")
+    told = f"{failure.entry_id}  {failed_at}  {failure.reason}, {attempts}: {failure.detail}"
     return told if not failure.url or failure.url in failure.detail.split() else f"{told}\n    {failure.url}"

@@ -77,10 +77,11 @@ def up(context: click.Context, *, concurrency: int | None, no_web: bool, as_json
         }
         process = start_worker(environment, concurrency=concurrency or settings.concurrency)
         stack.callback(stop_process, process)
-        if not no_web and (page := start_page(environment)) is not None:
+        page = None if no_web else start_page(environment)
+        if page is not None:
             stack.callback(stop_process, page)
         try:
-            _watch(settings, process, interrupts, as_json=as_json)
+            _watch(settings, process, page, interrupts, as_json=as_json)
         except click.Abort:
             note("stopping")
             if interrupts.number == signal.SIGINT:
@@ -102,7 +103,12 @@ def _start_server(stack: ExitStack) -> Settings:
 
 
 def _watch(
-    settings: Settings, process: "subprocess.Popen[bytes]", interrupts: Interrupts, *, as_json: bool
+    settings: Settings,
+    process: "subprocess.Popen[bytes]",
+    page: "subprocess.Popen[bytes] | None",
+    interrupts: Interrupts,
+    *,
+    as_json: bool,
 ) -> None:
     """Print each alert as it comes, and tell what fails, until a signal comes (click.Abort) or the worker ends."""
     url = settings.redis_url.get_secret_value()
@@ -115,6 +121,9 @@ def _watch(
         is_ready = is_away = False
         try:
             while not interrupts.wait(lambda: process.poll() is not None, timeout_s=POLL_S):
+                if page is not None and page.poll() is not None:
+                    note(f"the page has ended with status {page.returncode}: all else goes on without it")
+                    page = None
                 try:
                     for alert in log.read(position):
                         position = alert.entry_id
