@@ -59,20 +59,40 @@ def alerts(*, follow: bool, since: str | None, as_json: bool) -> None:
     uuid = find_uuid(client, keys)
     log = AlertLog(client, keys=keys)
     begin = _find_position(log, since)
-    position = _print_all(log, begin, as_json=as_json)
-    if position == begin and uuid is not None and not as_json:
-        note(_tell_none(client, keys, since=since) + ("; waiting for them" if follow else ""))
-    is_away = False
-    while follow:
+    printing = _Printing(log, begin, as_json=as_json)
+    is_begun = is_away = False
+    while follow or not is_begun:
         try:
-            if log.wait(position, timeout_s=WAIT_S):
-                position = _print_all(log, position, as_json=as_json)
-            is_away = False
+            if not is_begun or log.wait(printing.position, timeout_s=WAIT_S):
+                printing.print_all()
+            if not is_begun and printing.position == begin and uuid is not None and not as_json:
+                note(_tell_none(client, keys, since=since) + ("; waiting for them" if follow else ""))
+            is_begun, is_away = True, False
         except (RedisConnectionError, RedisTimeoutError, redis.BusyLoadingError):
+            if not follow:
+                raise
             if not is_away:
                 note("the server is away; waiting for it")
             is_away = True
             time.sleep(WAIT_S)
+
+
+class _Printing:
+    """Prints alerts; `position` is the last that was printed, also where reading on has failed."""
+
+    def __init__(self, log: AlertLog, position: str, *, as_json: bool) -> None:
+        self._log = log
+        self.position = position
+        self._as_json = as_json
+
+    def print_all(self) -> None:
+        for alert in self._log.read(self.position):
+            if self._as_json:
+                print_json(alert.event)
+            else:
+                told = describe_alert(alert.event, show_url=whole_url)
+                print_row(f"{moment(alert.event['time'])}  {told}")
+            self.position = alert.entry_id
 
 
 def _find_position(log: AlertLog, since: str | None) -> str:
@@ -99,14 +119,3 @@ def _tell_none(client: redis.Redis, keys: Keyspace, *, since: str | None) -> str
     if since is not None and stats["alerts"]:
         return f"no alerts since then, of {stats['alerts']:,} in all"
     return f"no alerts yet: {tell_contents(stats, read_status(client, keys))}"
-
-
-def _print_all(log: AlertLog, position: str, *, as_json: bool) -> str:
-    for alert in log.read(position):
-        if as_json:
-            print_json(alert.event)
-        else:
-            told = describe_alert(alert.event, show_url=whole_url)
-            print_row(f"{moment(alert.event['time'])}  {told}")
-        position = alert.entry_id
-    return position
